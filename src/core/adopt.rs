@@ -1,0 +1,228 @@
+//! Following another promise's outcome, with ECMAScript's ticks and in constant memory.
+//!
+//! Adoption takes two jobs: *start* begins to wait on the followed promise, *finish* takes its outcome over. The handler's
+//! own block is the reaction for both; a root promise, which is no reaction, gets an [`Adopter`].
+//!
+//! When X starts to follow I, and all that anyone knows of X is that Y follows it, Y follows I from now on and X is
+//! freed: a chain of adoptions holds one waiting block however long it grows. JavaScript would take one job per promise of
+//! that chain to unwind it, so Y remembers in `hops` how many jobs it stands for, and runs as often before it settles: the
+//! same jobs at the same places in the queue.
+
+use super::cancel;
+use super::derived;
+use super::handle::Handle;
+use super::node::{self, Head, Kind, Site, VTable};
+use super::place;
+use super::reaction::{self, Mode, Reaction};
+use super::root::Producer;
+use super::slot::{self, Pending};
+use super::state::Word;
+use crate::error::{Fault, panic};
+use std::marker::PhantomData;
+use std::ptr;
+
+/// The share of the promise that `head` is to follow.
+///
+/// # Safety
+/// `head` is a live promise of the same types.
+pub(super) unsafe fn source_of<U, E>(head: *mut Head, promise: Handle<U, E>) -> Result<*mut Head, Fault> {
+    let source = promise.into_share().map_err(|_consumed| Fault::AlreadyTaken)?;
+    if ptr::eq(source, head) {
+        // SAFETY: the share that came in the handle; the caller has another.
+        unsafe { node::release_consumer(source) };
+        return Err(Fault::Cycle);
+    }
+    Ok(source)
+}
+
+/// A derived promise starts to follow: its start job is enqueued.
+///
+/// # Safety
+/// The caller runs `reaction`, whose handler is gone, and hands over the share of `source`.
+pub(super) unsafe fn begin<U, E>(reaction: *mut Reaction, source: *mut Head, site: Site) {
+    // SAFETY: the slot is unused and ours; so is the reaction.
+    unsafe {
+        slot::pending_mut::<U, E>(reaction.cast()).write(Pending { site, hops: 0 });
+        (*reaction).set_source(source);
+        (*reaction).set_mode(Mode::Start);
+        reaction::schedule(reaction);
+    }
+}
+
+/// The next step of a derived promise that follows another.
+///
+/// # Safety
+/// The caller runs `reaction`, which is a derived promise of these types past its handler.
+pub(super) unsafe fn advance<U, E>(reaction: *mut Reaction) {
+    // SAFETY: the runner owns the reaction.
+    unsafe {
+        let head = reaction.cast::<Head>();
+        let source = (*reaction).source();
+        if (*head).state().is_settled() {
+            // Cancelled on the way.
+            (*reaction).set_source(ptr::null_mut());
+            cancel::leave(source, (*reaction).owns_producer(), None);
+            return node::release_producer(head);
+        }
+        let pending = slot::pending_mut::<U, E>(head);
+        if (*reaction).mode() == Mode::Start {
+            if pass_on::<U, E>(reaction, source) {
+                return;
+            }
+            (*reaction).set_mode(Mode::Finish);
+            return reaction::subscribe(source, reaction);
+        }
+        if (*pending).hops > 0 {
+            (*pending).hops -= 1;
+            return reaction::schedule(reaction);
+        }
+        let site = (*pending).site;
+        let with_producer = (*reaction).owns_producer();
+        (*reaction).set_source(ptr::null_mut());
+        let rejected = match panic::catch(Some(site), || slot::take::<U, E>(source, with_producer)) {
+            Ok(outcome) => slot::write_outcome(head, site, outcome),
+            Err(fault) => {
+                slot::write_fault::<U, E>(head, site, fault);
+                true
+            }
+        };
+        derived::finish::<U, E>(head, rejected);
+    }
+}
+
+/// Lets the one follower of `reaction`'s promise follow `source` itself, and frees the promise between them.
+///
+/// # Safety
+/// As [`advance`], in the start job: `source` is the share of what is to be followed. On true all was handed over.
+unsafe fn pass_on<U, E>(reaction: *mut Reaction, source: *mut Head) -> bool {
+    // SAFETY: the runner owns the reaction and holds its promise's producer share.
+    unsafe {
+        let head = reaction.cast::<Head>();
+        let word = (*head).state();
+        if word.has_hub() || word.reaction().is_null() {
+            return false;
+        }
+        let follower = word.reaction();
+        let kind = (*follower).head.vtable.kind;
+        // A follower runs where it was registered; on this place nobody else can touch it meanwhile.
+        let follows = matches!(kind, Kind::Derived | Kind::Adopter)
+            && (*follower).mode() == Mode::Finish
+            && (*follower).place() == (*reaction).place();
+        if !follows || !(*head).is_known_to_one_child() || !reaction::unlink(head, follower) {
+            return false;
+        }
+        // Nobody knows the promise any more: we hold its producer share, and the follower's consumer share is ours too.
+        node::free_empty(head);
+        (*follower).set_source(source);
+        if kind == Kind::Derived {
+            let followed_by = follower.cast::<Head>();
+            (*slot::pending_mut::<U, E>(followed_by)).hops += 1;
+            if ptr::eq(followed_by, source) {
+                (*follower).set_source(ptr::null_mut());
+                let site = slot::pending_site::<U, E>(followed_by);
+                node::release_consumer(source);
+                slot::write_fault::<U, E>(followed_by, site, Fault::Cycle);
+                derived::finish::<U, E>(followed_by, true);
+                return true;
+            }
+        } else {
+            let adopter = follower.cast::<Adopter<U, E>>();
+            (*adopter).hops += 1;
+            if ptr::eq((*adopter).outer.as_head(), source) {
+                node::release_consumer(source);
+                let adopter = Box::from_raw(adopter);
+                adopter.outer.settle_adopted(Err(Fault::Cycle));
+                return true;
+            }
+        }
+        reaction::subscribe(source, follower);
+        true
+    }
+}
+
+/// The reaction by which a root promise follows another one.
+#[repr(C)]
+struct Adopter<T, E> {
+    reaction: Reaction,
+    hops: usize,
+    /// Counts as a resolver, so that the promise is not abandoned meanwhile.
+    outer: Producer<T, E>,
+}
+
+struct Table<T, E>(PhantomData<(T, E)>);
+
+impl<T, E> Table<T, E> {
+    const TABLE: VTable = VTable {
+        kind: Kind::Adopter,
+        slot_offset: 0,
+        plain_value: true,
+        from_fault: None,
+        run: run::<T, E>,
+        discard: discard::<T, E>,
+        drop_handler: node::no_reaction,
+        write_fault: node::no_write_fault,
+        free: node::no_free,
+    };
+}
+
+/// A root promise starts to follow.
+///
+/// # Safety
+/// The caller owns the promise's claim and hands it over, with the share of `source`, which may be the promise itself.
+pub(super) unsafe fn begin_root<T, E>(outer: Producer<T, E>, source: *mut Head)
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    if ptr::eq(outer.as_head(), source) {
+        // SAFETY: the share that came in the handle; `outer` has another.
+        unsafe { node::release_consumer(source) };
+        // SAFETY: the claim is ours.
+        return unsafe { outer.settle_adopted(Err(Fault::Cycle)) };
+    }
+    let head = Head::new(&Table::<T, E>::TABLE, Word::PENDING, 0, Reaction::aux(place::current_or_global()));
+    let adopter = Box::new(Adopter { reaction: Reaction::new(head), hops: 0, outer });
+    let reaction = Box::into_raw(adopter).cast::<Reaction>();
+    // SAFETY: new, so ours.
+    unsafe {
+        (*reaction).set_source(source);
+        (*reaction).set_mode(Mode::Start);
+        reaction::schedule(reaction);
+    }
+}
+
+unsafe fn run<T, E>(reaction: *mut Reaction) {
+    // SAFETY: the runner owns the reaction and with it the block.
+    unsafe {
+        let adopter = reaction.cast::<Adopter<T, E>>();
+        let source = (*reaction).source();
+        if !(*adopter).outer.is_settled() {
+            if (*reaction).mode() == Mode::Start {
+                (*reaction).set_mode(Mode::Finish);
+                return reaction::subscribe(source, reaction);
+            }
+            if (*adopter).hops > 0 {
+                (*adopter).hops -= 1;
+                return reaction::schedule(reaction);
+            }
+        }
+        let with_producer = (*reaction).owns_producer();
+        let adopter = Box::from_raw(adopter);
+        if adopter.outer.is_settled() {
+            return cancel::leave(source, with_producer, None);
+        }
+        let outcome = panic::catch(None, || slot::take::<T, E>(source, with_producer));
+        adopter.outer.settle_adopted(outcome);
+    }
+}
+
+unsafe fn discard<T, E>(reaction: *mut Reaction, fault: Fault) {
+    // SAFETY: a discarded reaction belongs to whoever discards it.
+    unsafe {
+        let source = (*reaction).source();
+        let with_producer = (*reaction).owns_producer();
+        let adopter = Box::from_raw(reaction.cast::<Adopter<T, E>>());
+        cancel::leave(source, with_producer, None);
+        adopter.outer.settle_adopted(Err(fault));
+    }
+}

@@ -1,0 +1,216 @@
+//! Promises that a chain method makes: state, outcome, handler and queue link in one block.
+
+use super::adopt;
+use super::cancel;
+use super::handle::Handle;
+use super::node::{self, Conversion, Head, Kind, Site, VTable};
+use super::place::PlaceId;
+use super::reaction::{self, Mode, Reaction};
+use super::slot::{self, Slot};
+use super::state::Word;
+use crate::error::{Fault, panic};
+use crate::promise::Resolution;
+use std::cell::UnsafeCell;
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, offset_of};
+
+#[repr(C)]
+struct Derived<U, E2, F> {
+    reaction: Reaction,
+    payload: UnsafeCell<Payload<U, E2, F>>,
+}
+
+/// The handler until it runs, then the slot.
+#[repr(C)]
+union Payload<U, E2, F> {
+    handler: ManuallyDrop<Handler<F>>,
+    _slot: ManuallyDrop<Slot<U, E2>>,
+}
+
+#[repr(C)]
+struct Handler<F> {
+    site: Site,
+    call: F,
+}
+
+struct Table<T, E, U, E2, F>(PhantomData<(T, E, U, E2, F)>);
+
+impl<T, E, U, E2, F> Table<T, E, U, E2, F>
+where
+    E2: From<Fault>,
+    F: FnOnce(Result<T, E>, Site) -> Resolution<U, E2>,
+{
+    const TABLE: VTable = VTable {
+        kind: Kind::Derived,
+        slot_offset: offset_of!(Derived<U, E2, F>, payload),
+        plain_value: !std::mem::needs_drop::<U>(),
+        from_fault: Some(Conversion::new(slot::reason_from_fault::<E2>)),
+        run: run::<T, E, U, E2, F>,
+        discard: discard::<U, E2, F>,
+        drop_handler: drop_handler::<U, E2, F>,
+        write_fault: slot::write_fault::<U, E2>,
+        free: free::<U, E2, F>,
+    };
+}
+
+/// Registers a handler and makes the promise of its result.
+#[inline]
+pub(crate) fn derive<T, E, U, E2, F>(source: Handle<T, E>, place: PlaceId, site: Site, call: F) -> Handle<U, E2>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    U: Send + 'static,
+    E2: From<Fault> + Send + 'static,
+    F: FnOnce(Result<T, E>, Site) -> Resolution<U, E2> + Send + 'static,
+{
+    let source = match source.into_share() {
+        Ok(source) => source,
+        Err(_consumed) => return super::root::faulted(Fault::AlreadyTaken, site),
+    };
+    let vtable = &Table::<T, E, U, E2, F>::TABLE;
+    let head = Head::new(vtable, Word::PENDING, Head::PENDING_REFS, Reaction::aux(place));
+    let derived = Derived::<U, E2, F> {
+        reaction: Reaction::new(head),
+        payload: UnsafeCell::new(Payload { handler: ManuallyDrop::new(Handler { site, call }) }),
+    };
+    let reaction = Box::into_raw(Box::new(derived)).cast::<Reaction>();
+    // SAFETY: new, so ours. The source's share goes with it.
+    unsafe {
+        (*reaction).set_source(source);
+        // Its own consumer share is the handle's, made first: the job may run elsewhere at once.
+        let handle = Handle::from_share(reaction.cast());
+        reaction::subscribe(source, reaction);
+        handle
+    }
+}
+
+/// # Safety
+/// The reaction's owner calls this once, before the payload is used as the slot.
+unsafe fn take_handler<U, E2, F>(reaction: *mut Reaction) -> Handler<F> {
+    // SAFETY: by contract the payload holds the handler.
+    unsafe {
+        let payload = (&raw mut (*reaction.cast::<Derived<U, E2, F>>()).payload).cast::<Handler<F>>();
+        payload.read()
+    }
+}
+
+unsafe fn run<T, E, U, E2, F>(reaction: *mut Reaction)
+where
+    F: FnOnce(Result<T, E>, Site) -> Resolution<U, E2>,
+{
+    // SAFETY: a job's runner owns the reaction until it publishes or hands it on.
+    unsafe {
+        if (*reaction).mode() != Mode::Handler {
+            return adopt::advance::<U, E2>(reaction);
+        }
+        let head = reaction.cast::<Head>();
+        let source = (*reaction).source();
+        let with_producer = (*reaction).owns_producer();
+        (*reaction).set_source(std::ptr::null_mut());
+        let Handler { site, call } = take_handler::<U, E2, F>(reaction);
+        if (*head).state().is_settled() {
+            // Cancelled while it waited in the queue.
+            cancel::leave(source, with_producer, None);
+            panic::drop_quietly(call);
+            return node::release_producer(head);
+        }
+        // The outcome is taken (cloned, converted) and the captures are dropped under the same protection.
+        let result = panic::catch(Some(site), move || call(slot::take::<T, E>(source, with_producer), site));
+        let rejected = match result {
+            Ok(Resolution::Resolve(value)) => slot::write_outcome::<U, E2>(head, site, Ok(value)),
+            Ok(Resolution::Reject(reason)) => slot::write_outcome::<U, E2>(head, site, Err(reason)),
+            Ok(Resolution::Adopt(promise)) => match adopt::source_of(head, promise.into_handle()) {
+                Ok(source) => return adopt::begin::<U, E2>(reaction, source, site),
+                Err(fault) => {
+                    slot::write_fault::<U, E2>(head, site, fault);
+                    true
+                }
+            },
+            Err(fault) => {
+                slot::write_fault::<U, E2>(head, site, fault);
+                true
+            }
+        };
+        finish::<U, E2>(head, rejected);
+    }
+}
+
+/// Publishes what was written into a derived promise's slot and ends its producer.
+///
+/// # Safety
+/// The caller owns the producer share and the slot, and wrote the latter.
+#[inline]
+pub(super) unsafe fn finish<U, E2>(head: *mut Head, rejected: bool) {
+    // SAFETY: by contract.
+    unsafe {
+        if !publish_derived(head, rejected) {
+            // Cancelled meanwhile: the slot is still ours.
+            slot::discard_outcome::<U, E2>(head, rejected);
+            node::release_producer(head);
+        }
+    }
+}
+
+unsafe fn publish_derived(head: *mut Head, rejected: bool) -> bool {
+    // SAFETY: by `finish`'s contract.
+    unsafe {
+        let Some(replaced) = node::publish(head, rejected) else { return false };
+        if !replaced.has_hub() && !replaced.reaction().is_null() {
+            let child = replaced.reaction();
+            if (*child).head.vtable.kind != Kind::Waker {
+                // Without a hub there is one consumer, the child: with our share it owns the whole promise (rule 5).
+                (*child).give_producer();
+                reaction::schedule(child);
+                return true;
+            }
+        }
+        reaction::deliver(replaced);
+        node::release_producer(head);
+        true
+    }
+}
+
+unsafe fn discard<U, E2, F>(reaction: *mut Reaction, fault: Fault) {
+    // SAFETY: a discarded reaction belongs to whoever discards it, like a job that runs.
+    unsafe {
+        let head = reaction.cast::<Head>();
+        let source = (*reaction).source();
+        let with_producer = (*reaction).owns_producer();
+        (*reaction).set_source(std::ptr::null_mut());
+        let site = if (*reaction).mode() == Mode::Handler {
+            let Handler { site, call } = take_handler::<U, E2, F>(reaction);
+            panic::drop_quietly(call);
+            site
+        } else {
+            slot::pending_site::<U, E2>(head)
+        };
+        cancel::leave(source, with_producer, None);
+        slot::write_fault::<U, E2>(head, site, fault);
+        finish::<U, E2>(head, true);
+    }
+}
+
+unsafe fn drop_handler<U, E2, F>(reaction: *mut Reaction) {
+    // SAFETY: by the table's contract the handler has not run.
+    panic::drop_quietly(unsafe { take_handler::<U, E2, F>(reaction) });
+}
+
+unsafe fn free<U, E2, F>(head: *mut Head) {
+    // SAFETY: exclusive by the table's contract.
+    unsafe { slot::drop_contents::<U, E2>(head) };
+    // SAFETY: made by `Box::into_raw` of this type; the payload drops nothing by itself.
+    drop(unsafe { Box::from_raw(head.cast::<Derived<U, E2, F>>()) });
+}
+
+#[cfg(all(test, not(loom), target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+    use crate::error::Rejection;
+
+    #[test]
+    fn a_link_fits_in_64_bytes() {
+        let _: Option<Derived<u64, Rejection, [usize; 2]>> = None;
+        assert_eq!(size_of::<Derived<u64, Rejection, [usize; 2]>>(), 64);
+        assert_eq!(size_of::<Derived<(), Rejection, [usize; 2]>>(), 64);
+    }
+}

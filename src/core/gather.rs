@@ -1,0 +1,397 @@
+//! One slab of reactions for a combinator: each member waits on one input and hands its outcome to a shared collector.
+//!
+//! Members run, and are taken off their inputs, on the gather's place only. So a member's source needs no lock; the
+//! collector sits behind one because a member may also be discarded, on any thread, after its loop has closed. The slab
+//! is counted: one reference per member that has not run or been taken off, and one per handle.
+
+use super::cancel;
+use super::handle::Handle;
+use super::job;
+use super::node::{self, Head, Kind, Site, VTable};
+use super::place::{self, PlaceId};
+use super::reaction::{self, Reaction};
+use super::root::{self, Producer};
+use super::slot;
+use super::state::Word;
+use crate::error::{CancelReason, Fault, panic};
+use crate::primitive::{AtomicUsize, Mutex, Ordering};
+use crate::promise::Promise;
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+use std::ptr;
+use std::sync::Arc;
+
+/// What a combinator does with its members, each in a job of its own.
+pub(crate) trait Collect<T, E>: Send + 'static {
+    /// What the combinator's promise is fulfilled with.
+    type Value: Send + 'static;
+    /// What it is rejected with.
+    type Reason: From<Fault> + Send + 'static;
+
+    /// Member `index` settled. `Break` ends: `finish` is called next, and the members that have not run are released.
+    fn member(&mut self, index: usize, outcome: Result<T, E>) -> ControlFlow<()>;
+
+    /// Called once, after `Break` or the gather's end. `rest` yields the members that have not run, in input order, as
+    /// promises to keep.
+    fn finish(self, rest: &mut dyn Iterator<Item = (usize, Promise<T, E>)>) -> Result<Self::Value, Self::Reason>;
+}
+
+#[repr(C)]
+struct Member<T, E, C: Collect<T, E>> {
+    reaction: Reaction,
+    gather: *const Gather<T, E, C>,
+}
+
+struct Gather<T, E, C: Collect<T, E>> {
+    place: PlaceId,
+    /// None while a member uses it, and once the end has begun.
+    collect: Mutex<Option<C>>,
+    result: Producer<C::Value, C::Reason>,
+    /// References: see the module documentation.
+    refs: AtomicUsize,
+    members: Box<[Member<T, E, C>]>,
+}
+
+// SAFETY: members are touched on one place, or when they are discarded by whoever discards them; the collector and the
+// outcomes that move are `Send`.
+unsafe impl<T: Send, E: Send, C: Collect<T, E>> Send for Gather<T, E, C> {}
+// SAFETY: as above.
+unsafe impl<T: Send, E: Send, C: Collect<T, E>> Sync for Gather<T, E, C> {}
+
+struct Table<T, E, C>(PhantomData<(T, E, C)>);
+
+impl<T, E, C> Table<T, E, C>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    C: Collect<T, E>,
+{
+    const TABLE: VTable = VTable {
+        kind: Kind::Job,
+        slot_offset: 0,
+        plain_value: true,
+        from_fault: None,
+        run: run::<T, E, C>,
+        discard: discard::<T, E, C>,
+        drop_handler: node::no_reaction,
+        write_fault: node::no_write_fault,
+        free: node::no_free,
+    };
+}
+
+/// A counted reference to a gather.
+struct Shared<T, E, C: Collect<T, E>>(*const Gather<T, E, C>)
+where
+    T: Send + 'static,
+    E: Send + 'static;
+
+// SAFETY: `Gather` is `Send` and `Sync`.
+unsafe impl<T: Send, E: Send, C: Collect<T, E>> Send for Shared<T, E, C> {}
+// SAFETY: as above.
+unsafe impl<T: Send, E: Send, C: Collect<T, E>> Sync for Shared<T, E, C> {}
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Shared<T, E, C> {
+    fn get(&self) -> &Gather<T, E, C> {
+        // SAFETY: counted.
+        unsafe { &*self.0 }
+    }
+
+    fn as_ptr(&self) -> *mut Gather<T, E, C> {
+        self.0.cast_mut()
+    }
+}
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Clone for Shared<T, E, C> {
+    fn clone(&self) -> Self {
+        // ORDERING: Relaxed, as in `Arc`.
+        self.get().refs.fetch_add(1, Ordering::Relaxed);
+        Self(self.0)
+    }
+}
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Shared<T, E, C> {
+    fn drop(&mut self) {
+        // ORDERING: AcqRel, as in `Arc`.
+        if self.get().refs.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // SAFETY: that was the last reference; made by `Box::into_raw`.
+            let gather = unsafe { Box::from_raw(self.0.cast_mut()) };
+            panic::drop_quietly(gather.collect.lock().take());
+        }
+    }
+}
+
+/// Ends a gather from outside.
+#[derive(Clone)]
+pub(crate) struct GatherHandle {
+    end: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl GatherHandle {
+    /// Has the collector finish with what it has. False: it was over already.
+    pub(crate) fn end(&self) -> bool {
+        (self.end)()
+    }
+}
+
+/// The promise of what `collect` makes of the members.
+pub(crate) fn gather<T, E, C>(members: Vec<Promise<T, E>>, collect: C, site: Site) -> Promise<C::Value, C::Reason>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    C: Collect<T, E>,
+{
+    begin(members, collect, site).0
+}
+
+/// As [`gather`], with a handle to end it.
+pub(crate) fn gather_with_handle<T, E, C>(
+    members: Vec<Promise<T, E>>,
+    collect: C,
+    site: Site,
+) -> (Promise<C::Value, C::Reason>, GatherHandle)
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    C: Collect<T, E>,
+{
+    let (promise, shared) = begin(members, collect, site);
+    let end: Arc<dyn Fn() -> bool + Send + Sync> = match shared {
+        Some(shared) => Arc::new(move || {
+            if shared.get().result.is_settled() {
+                return false;
+            }
+            let (place, shared) = (shared.get().place, shared.clone());
+            job::post(place, move || end(&shared));
+            true
+        }),
+        None => Arc::new(|| false),
+    };
+    (promise, GatherHandle { end })
+}
+
+type Begun<T, E, C> = (Promise<<C as Collect<T, E>>::Value, <C as Collect<T, E>>::Reason>, Option<Shared<T, E, C>>);
+
+fn begin<T, E, C>(members: Vec<Promise<T, E>>, collect: C, site: Site) -> Begun<T, E, C>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    C: Collect<T, E>,
+{
+    if members.iter().any(Promise::is_consumed) {
+        return (Promise::from_handle(root::faulted(Fault::AlreadyTaken, site)), None);
+    }
+    let (promise, result) = root::pending::<C::Value, C::Reason>(site);
+    let place = place::current_or_global();
+    let members: Box<[Member<T, E, C>]> = members
+        .into_iter()
+        .filter_map(|member| member.into_handle().into_share().ok())
+        .map(|source| {
+            let head = Head::new(&Table::<T, E, C>::TABLE, Word::PENDING, 0, Reaction::aux(place));
+            let reaction = Reaction::new(head);
+            // SAFETY: new, so ours.
+            unsafe { reaction.set_source(source) };
+            Member { reaction, gather: ptr::null() }
+        })
+        .collect();
+    let refs = AtomicUsize::new(members.len() + 1);
+    let gather = Box::into_raw(Box::new(Gather { place, collect: Mutex::new(Some(collect)), result, refs, members }));
+    let shared = Shared(gather.cast_const());
+    let hook = shared.clone();
+    shared.get().result.on_cancel(Box::new(move |reason| {
+        let (place, reason) = (hook.get().place, reason.clone());
+        if place::current() == Some(place) {
+            abandon(&hook, &reason);
+        } else {
+            job::post(place, move || abandon(&hook, &reason));
+        }
+    }));
+    if place::current() == Some(place) {
+        // SAFETY: new, and on its place.
+        unsafe { link_all(gather) };
+    } else {
+        // On its place nobody runs a member while the others are being linked.
+        let linking = shared.clone();
+        // SAFETY: counted by `linking`, and on its place.
+        job::post(place, move || unsafe { link_all(linking.as_ptr()) });
+    }
+    (Promise::from_handle(promise), Some(shared))
+}
+
+/// # Safety
+/// On the gather's place; called once.
+unsafe fn link_all<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(gather: *mut Gather<T, E, C>) {
+    // SAFETY: alive by the caller's reference. The members are reached through a raw pointer, as they will be later.
+    let (first, count) = unsafe {
+        let members = &raw mut *(*gather).members;
+        (members.cast::<Member<T, E, C>>(), members.len())
+    };
+    for index in 0..count {
+        // SAFETY: within the slab; not linked yet, so ours.
+        unsafe {
+            let member = first.add(index);
+            (*member).gather = gather;
+            reaction::subscribe((*member).reaction.source(), member.cast());
+        }
+    }
+}
+
+/// What a member that runs, is taken off or discarded leaves behind: its reference, to be dropped last.
+///
+/// # Safety
+/// Called once per member.
+unsafe fn leave_slab<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
+    member: *mut Member<T, E, C>,
+) -> (Shared<T, E, C>, usize) {
+    // SAFETY: alive by the member's reference.
+    unsafe {
+        let shared = Shared((*member).gather);
+        let first = shared.get().members.as_ptr();
+        (shared, member.cast_const().offset_from(first).unsigned_abs())
+    }
+}
+
+unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction) {
+    // SAFETY: the runner owns the member until it leaves the slab.
+    let (shared, index, source, with_producer) = unsafe {
+        let source = (*reaction).source();
+        let with_producer = (*reaction).owns_producer();
+        (*reaction).set_source(ptr::null_mut());
+        let (shared, index) = leave_slab::<T, E, C>(reaction.cast());
+        (shared, index, source, with_producer)
+    };
+    if source.is_null() {
+        // Its promise went to `rest`.
+        return;
+    }
+    let Some(mut collect) = shared.get().collect.lock().take() else {
+        // SAFETY: the member's share, and the producer's if it came with it.
+        return unsafe { cancel::leave(source, with_producer, None) };
+    };
+    let flow = panic::catch(None, || {
+        // SAFETY: as above; the input is settled.
+        let outcome = unsafe { slot::take::<T, E>(source, with_producer) };
+        collect.member(index, outcome)
+    });
+    match flow {
+        Ok(ControlFlow::Continue(())) => *shared.get().collect.lock() = Some(collect),
+        Ok(ControlFlow::Break(())) => finish(&shared, collect),
+        Err(fault) => {
+            release_rest(&shared, None);
+            shared.get().result.fault(fault);
+            panic::drop_quietly(collect);
+        }
+    }
+}
+
+unsafe fn discard<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction, fault: Fault) {
+    // SAFETY: a discarded member belongs to whoever discards it.
+    let (shared, source, with_producer) = unsafe {
+        let source = (*reaction).source();
+        let with_producer = (*reaction).owns_producer();
+        (*reaction).set_source(ptr::null_mut());
+        let (shared, _) = leave_slab::<T, E, C>(reaction.cast());
+        (shared, source, with_producer)
+    };
+    // SAFETY: the member's share, and the producer's if it came with it.
+    unsafe { cancel::leave(source, with_producer, None) };
+    let collect = shared.get().collect.lock().take();
+    panic::drop_quietly(collect);
+    // The loop is gone: the other members are discarded as their inputs settle.
+    shared.get().result.fault(fault);
+}
+
+/// On the gather's place.
+fn end<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>) {
+    let collect = shared.get().collect.lock().take();
+    if let Some(collect) = collect {
+        finish(shared, collect);
+    }
+}
+
+/// On the gather's place: its promise was cancelled.
+fn abandon<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, reason: &CancelReason) {
+    let collect = shared.get().collect.lock().take();
+    release_rest(shared, Some(reason));
+    panic::drop_quietly(collect);
+}
+
+fn finish<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, collect: C) {
+    let result = panic::catch(None, || collect.finish(&mut Rest { gather: shared.get(), next: 0 }));
+    release_rest(shared, None);
+    match result {
+        Ok(outcome) => panic::drop_quietly(shared.get().result.settle(outcome)),
+        Err(fault) => {
+            shared.get().result.fault(fault);
+        }
+    }
+}
+
+/// The members that have not run, taken off their inputs one by one.
+struct Rest<'a, T, E, C: Collect<T, E>> {
+    gather: &'a Gather<T, E, C>,
+    next: usize,
+}
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Iterator for Rest<'_, T, E, C> {
+    type Item = (usize, Promise<T, E>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.next < self.gather.members.len() {
+            let index = self.next;
+            self.next += 1;
+            // SAFETY: on the gather's place.
+            if let Some((source, with_producer)) = unsafe { take_source(self.gather, index) } {
+                if with_producer {
+                    // SAFETY: came with the member.
+                    unsafe { node::release_producer(source) };
+                }
+                // SAFETY: the member's consumer share.
+                let handle = unsafe { Handle::from_share(source) };
+                return Some((index, Promise::from_handle(handle)));
+            }
+        }
+        None
+    }
+}
+
+/// Takes the input of a member that has not run.
+///
+/// # Safety
+/// On the gather's place, whose caller holds a reference.
+unsafe fn take_source<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
+    gather: &Gather<T, E, C>,
+    index: usize,
+) -> Option<(*mut Head, bool)> {
+    let member = (&raw const gather.members[index]).cast_mut();
+    // SAFETY: on its place nobody else touches the member's source.
+    unsafe {
+        let source = (*member).reaction.source();
+        if source.is_null() {
+            return None;
+        }
+        let unlinked = reaction::unlink(source, member.cast());
+        (*member).reaction.set_source(ptr::null_mut());
+        let with_producer = (*member).reaction.owns_producer();
+        if unlinked {
+            // It will not run: its reference goes now. (Otherwise it is queued, and leaves when it runs.)
+            drop(leave_slab::<T, E, C>(member));
+        }
+        Some((source, with_producer))
+    }
+}
+
+/// Unsubscribes every member that has not run; with a reason, inputs that nobody else wants are cancelled.
+fn release_rest<T, E, C>(shared: &Shared<T, E, C>, reason: Option<&CancelReason>)
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    C: Collect<T, E>,
+{
+    for index in 0..shared.get().members.len() {
+        // SAFETY: on the gather's place.
+        if let Some((source, with_producer)) = unsafe { take_source(shared.get(), index) } {
+            // SAFETY: the member's share, and the producer's if it came with it.
+            unsafe { cancel::leave(source, with_producer, reason) };
+        }
+    }
+}

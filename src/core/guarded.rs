@@ -1,0 +1,53 @@
+//! A future that is dropped under protection: executors abort or unwind where a future's destructor panics.
+
+use crate::error::panic;
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// See the module documentation.
+pub(crate) struct Guarded<F> {
+    future: ManuallyDrop<F>,
+    finished: bool,
+}
+
+impl<F> Guarded<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future: ManuallyDrop::new(future), finished: false }
+    }
+
+    /// Drops the future now.
+    pub(crate) fn finish(self: Pin<&mut Self>) {
+        // SAFETY: nothing is moved out of the pin; the future is dropped in place, once.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.drop_future();
+    }
+
+    fn drop_future(&mut self) {
+        if !std::mem::replace(&mut self.finished, true) {
+            // SAFETY: dropped once, where it was pinned, and not used afterwards.
+            let _ = panic::catch(None, || unsafe { ManuallyDrop::drop(&mut self.future) });
+        }
+    }
+}
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = F::Output;
+
+    /// A panic of the future goes through. After `finish` it is pending for ever.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the field is pinned with the whole: it is dropped in place and never moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        if this.finished {
+            return Poll::Pending;
+        }
+        // SAFETY: as above.
+        unsafe { Pin::new_unchecked(&mut *this.future) }.poll(context)
+    }
+}
+
+impl<F> Drop for Guarded<F> {
+    fn drop(&mut self) {
+        self.drop_future();
+    }
+}

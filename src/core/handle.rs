@@ -1,0 +1,268 @@
+//! The consumer's side: one handle is one pointer, and one consumer share.
+
+use super::cancel::{self, CancelTarget, Canceller};
+use super::hub::{self, Cloners, Name};
+use super::node::{Head, Site, release_consumer};
+use super::notice::{self, Watch};
+use super::place::PlaceId;
+use super::slot::{self, Look};
+use super::waker::{self, Unlisted, WakerBlock};
+use crate::error::CancelReason;
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr;
+use std::task::{Context, Poll};
+
+/// What a promise is now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Status {
+    Pending,
+    Fulfilled,
+    Rejected,
+}
+
+/// See the module documentation.
+pub(crate) struct Handle<T, E> {
+    /// The two lowest bits say what it is: see `Target`.
+    tagged: *mut (),
+    types: PhantomData<(T, E)>,
+}
+
+// SAFETY: a handle moves the outcome out on its own thread.
+unsafe impl<T: Send, E: Send> Send for Handle<T, E> {}
+// SAFETY: `&Handle` gives `&T` and `&E` (`Sync`), and where the types are `Clone` also a second handle, which may take the
+// outcome itself on the other thread (`Send`).
+unsafe impl<T: Send + Sync, E: Send + Sync> Sync for Handle<T, E> {}
+
+enum Target {
+    /// The promise.
+    Promise(*mut Head),
+    /// The listed block of a task that awaits it; it knows the promise.
+    Awaited(*mut WakerBlock),
+    /// The outcome was moved out by an await.
+    Consumed(Status),
+}
+
+const AWAITED: usize = 1;
+const FULFILLED: usize = 2;
+const REJECTED: usize = 3;
+
+impl<T, E> Handle<T, E> {
+    /// # Safety
+    /// Hands over one consumer share of a live promise of these types.
+    #[inline(always)]
+    pub(super) unsafe fn from_share(head: *mut Head) -> Self {
+        Self { tagged: head.cast(), types: PhantomData }
+    }
+
+    #[inline(always)]
+    fn target(&self) -> Target {
+        match self.tagged.addr() & 3 {
+            0 => Target::Promise(self.tagged.cast()),
+            AWAITED => Target::Awaited(self.tagged.map_addr(|addr| addr & !3).cast()),
+            FULFILLED => Target::Consumed(Status::Fulfilled),
+            _ => Target::Consumed(Status::Rejected),
+        }
+    }
+
+    /// The promise, or what it was when its outcome was moved out.
+    #[inline(always)]
+    fn promise(&self) -> Result<*mut Head, Status> {
+        match self.target() {
+            Target::Promise(head) => Ok(head),
+            // SAFETY: this handle holds the block.
+            Target::Awaited(block) => Ok(unsafe { waker::promise_of(block) }),
+            Target::Consumed(status) => Err(status),
+        }
+    }
+
+    /// Gives the share away. A task that awaited through this handle is forgotten.
+    #[inline]
+    pub(super) fn into_share(mut self) -> Result<*mut Head, Status> {
+        self.forget_task();
+        let target = self.target();
+        mem::forget(self);
+        match target {
+            Target::Promise(head) => Ok(head),
+            Target::Consumed(status) => Err(status),
+            Target::Awaited(_) => unreachable!("the task was forgotten"),
+        }
+    }
+
+    /// Takes the waker, if any, off the list.
+    #[inline]
+    fn forget_task(&mut self) {
+        drop(self.take_task());
+    }
+
+    fn take_task(&mut self) -> Option<Unlisted> {
+        let Target::Awaited(block) = self.target() else { return None };
+        // SAFETY: this handle holds the block until the next line, and the promise's share all along.
+        self.tagged = unsafe { waker::promise_of(block) }.cast();
+        // SAFETY: as above.
+        unsafe { waker::unlist(block) }
+    }
+
+    #[inline]
+    pub(crate) fn status(&self) -> Status {
+        let head = match self.promise() {
+            Ok(head) => head,
+            Err(status) => return status,
+        };
+        // SAFETY: alive by our share.
+        let word = unsafe { (*head).state() };
+        match (word.is_settled(), word.is_rejected()) {
+            (false, _) => Status::Pending,
+            (true, false) => Status::Fulfilled,
+            (true, true) => Status::Rejected,
+        }
+    }
+
+    pub(crate) fn is_consumed(&self) -> bool {
+        matches!(self.target(), Target::Consumed(_))
+    }
+
+    /// The outcome in place; none while it is pending, or when it was moved out.
+    pub(crate) fn peek(&self) -> Option<Result<&T, &E>> {
+        let head = self.promise().ok()?;
+        // SAFETY: alive by our share.
+        let word = unsafe { (*head).state() };
+        if !word.is_settled() {
+            return None;
+        }
+        // SAFETY: settled, and our share makes us a consumer for as long as `&self`, so nobody moves it out.
+        Some(match unsafe { slot::look::<T, E>(head, word) } {
+            Look::Value(value) => Ok(value),
+            Look::Reason(reason) => {
+                self.mark_handled();
+                Err(reason)
+            }
+            Look::Fault(fault, site) => {
+                self.mark_handled();
+                // SAFETY: settled with a fault, so it has a conversion.
+                let convert = unsafe { slot::from_fault::<E>(head) };
+                // SAFETY: as above.
+                Err(unsafe { hub::materialize(head, || convert(fault, site)) })
+            }
+        })
+    }
+
+    /// Ready with the outcome if settled; otherwise the task is woken when it is. The outcome itself for the last handle,
+    /// a clone for others. `Ready(None)`: an earlier poll has moved it out.
+    #[inline]
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
+        loop {
+            let head = match self.promise() {
+                Ok(head) => head,
+                Err(_) => return Poll::Ready(None),
+            };
+            // SAFETY: alive by our share.
+            if unsafe { (*head).state().is_settled() } {
+                return Poll::Ready(Some(self.take()));
+            }
+            // The old waker is ours while foreign code runs; should that panic, it is dropped.
+            let block = match self.take_task() {
+                Some(mut block) => {
+                    block.update(context.waker());
+                    block
+                }
+                // SAFETY: alive by our share.
+                None if unsafe { (*head).state().is_settled() } => continue,
+                None => Unlisted::new(head, context.waker().clone()),
+            };
+            if let Some(listed) = block.list() {
+                self.tagged = listed.cast::<()>().map_addr(|addr| addr | AWAITED);
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// The outcome of a settled promise.
+    #[inline]
+    fn take(&mut self) -> Result<T, E> {
+        self.forget_task();
+        let head: *mut Head = self.tagged.cast();
+        // SAFETY: alive by our share.
+        let (only, status) = unsafe { ((*head).is_only_consumer(), self.status()) };
+        if only {
+            let consumed = if status == Status::Fulfilled { FULFILLED } else { REJECTED };
+            self.tagged = ptr::without_provenance_mut(consumed);
+        } else {
+            // SAFETY: a consumer may add one; `take` uses it up.
+            unsafe { (*head).retain() };
+        }
+        // SAFETY: settled, and a share to use up: ours, or the one just made.
+        unsafe { slot::take::<T, E>(head, false) }
+    }
+
+    /// A second consumer.
+    pub(crate) fn clone_with(&self, value: fn(&T) -> T, reason: fn(&E) -> E) -> Self {
+        match self.promise() {
+            Err(_) => Self { tagged: self.tagged, types: PhantomData },
+            Ok(head) => {
+                // SAFETY: alive by our share; the hub with the functions comes before the second consumer.
+                unsafe {
+                    hub::set_cloners(hub::ensure(head), &Cloners { value, reason });
+                    (*head).retain();
+                    Self::from_share(head)
+                }
+            }
+        }
+    }
+
+    /// Its rejection, if it is or will be one, is somebody's business.
+    pub(crate) fn mark_handled(&self) {
+        if let Ok(head) = self.promise() {
+            // SAFETY: alive by our share.
+            unsafe { (*head).mark_handled() };
+        }
+    }
+
+    pub(crate) fn set_name(&self, name: Name) {
+        if let Ok(head) = self.promise() {
+            // SAFETY: alive by our share.
+            let old = unsafe { hub::ensure(head) }.lock().name.replace(name);
+            drop(old);
+        }
+    }
+
+    pub(crate) fn name(&self) -> Option<Name> {
+        // SAFETY: alive by our share.
+        self.promise().ok().and_then(|head| unsafe { (*head).name() })
+    }
+
+    /// Runs the closure as a job once the promise is settled.
+    pub(crate) fn watch(&self, place: PlaceId, call: impl FnOnce() + Send + 'static) -> Option<Watch> {
+        match self.promise() {
+            // SAFETY: alive by our share.
+            Ok(head) => Some(unsafe { notice::watch(head, place, call) }),
+            Err(_) => {
+                super::job::post(place, call);
+                None
+            }
+        }
+    }
+
+    /// A way to cancel it later that is no consumer.
+    pub(crate) fn canceller(&self) -> Canceller {
+        // SAFETY: alive by our share.
+        Canceller::new(self.promise().ok().map(|head| unsafe { CancelTarget::new(head) }))
+    }
+
+    /// Rejects it if it is pending. False: it is settled.
+    pub(crate) fn cancel(&self, reason: &CancelReason, site: Site) -> bool {
+        // SAFETY: our share makes us a consumer.
+        self.promise().is_ok_and(|head| unsafe { cancel::cancel(head, reason, site) })
+    }
+}
+
+impl<T, E> Drop for Handle<T, E> {
+    #[inline]
+    fn drop(&mut self) {
+        self.forget_task();
+        if let Target::Promise(head) = self.target() {
+            // SAFETY: our share.
+            unsafe { release_consumer(head) };
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Places: where jobs run. A place is named by a number that is never used again, so a reaction needs no counted handle
+//! of its loop, and a number whose loop is gone simply is not found.
+
+use super::queue::JobQueue;
+#[cfg(loom)]
+use crate::primitive::Mutex;
+use crate::primitive::thread_local_value;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ptr;
+use std::sync::Arc;
+
+/// The number of a loop.
+pub(crate) type PlaceId = u32;
+
+/// A place without a loop: what is scheduled there is discarded with `LoopClosed`.
+pub(crate) const NOWHERE: PlaceId = 0;
+
+/// Places that a reaction's word has bits for.
+const PLACES: PlaceId = 1 << 29;
+
+type Registry = BTreeMap<PlaceId, Arc<JobQueue>>;
+
+#[cfg(not(loom))]
+static REGISTRY: std::sync::RwLock<Registry> = std::sync::RwLock::new(BTreeMap::new());
+
+#[cfg(loom)]
+loom::lazy_static! {
+    static ref REGISTRY: Mutex<Registry> = Mutex::new(BTreeMap::new());
+}
+
+#[cfg(not(loom))]
+fn read<R>(f: impl FnOnce(&Registry) -> R) -> R {
+    f(&REGISTRY.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+#[cfg(not(loom))]
+fn write<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
+    f(&mut REGISTRY.write().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+#[cfg(loom)]
+fn read<R>(f: impl FnOnce(&Registry) -> R) -> R {
+    f(&REGISTRY.lock())
+}
+#[cfg(loom)]
+fn write<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
+    f(&mut REGISTRY.lock())
+}
+
+/// Makes a queue that belongs to the calling thread and registers it.
+pub(crate) fn register(wake: impl Fn() + Send + Sync + 'static) -> Arc<JobQueue> {
+    write(|registry| {
+        // One more than the newest; after 2^29 loops the numbers start again, and one in use is passed over.
+        let mut id = registry.last_key_value().map_or(0, |(last, _)| *last).max(LAST.get_and_keep()) + 1;
+        while id >= PLACES || registry.contains_key(&id) {
+            id = if id >= PLACES { 1 } else { id + 1 };
+        }
+        LAST.set(id);
+        let queue = Arc::new(JobQueue::new(id, Box::new(wake)));
+        registry.insert(id, queue.clone());
+        queue
+    })
+}
+
+/// Takes a closed queue out: its number is not found any more.
+pub(crate) fn unregister(id: PlaceId) {
+    let queue = write(|registry| registry.remove(&id));
+    drop(queue);
+}
+
+pub(super) fn find(id: PlaceId) -> Option<Arc<JobQueue>> {
+    read(|registry| registry.get(&id).cloned())
+}
+
+/// Wakes the loop if it sleeps.
+pub(super) fn notify(id: PlaceId) {
+    if let Some(queue) = find(id) {
+        queue.notify();
+    }
+}
+
+/// The newest number given out; changed under the registry's lock only.
+struct Last(std::sync::atomic::AtomicU32);
+static LAST: Last = Last(std::sync::atomic::AtomicU32::new(0));
+
+impl Last {
+    // ORDERING of both: Relaxed, the registry's lock orders them.
+    fn get_and_keep(&self) -> PlaceId {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+    fn set(&self, id: PlaceId) {
+        self.0.store(id, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+thread_local_value! {
+    /// The queue of the loop that is current on this thread, which belongs to this thread and which the `Entered` that put
+    /// it here keeps alive.
+    static CURRENT: Cell<*const JobQueue> = Cell::new(ptr::null());
+}
+
+/// Runs `f`, which must not run foreign code, with the current queue if it is this one.
+#[inline]
+pub(super) fn with_current<R>(id: PlaceId, f: impl FnOnce(&JobQueue) -> R) -> Option<R> {
+    CURRENT
+        .try_with(|current| {
+            let current = current.get();
+            // SAFETY: not null, so `Entered` keeps it alive.
+            if current.is_null() || unsafe { (*current).id() } != id {
+                return None;
+            }
+            // SAFETY: as above.
+            Some(f(unsafe { &*current }))
+        })
+        .ok()
+        .flatten()
+}
+
+/// The place that is current on this thread.
+#[inline]
+pub(crate) fn current() -> Option<PlaceId> {
+    CURRENT
+        .try_with(|current| {
+            let current = current.get();
+            // SAFETY: not null, so `Entered` keeps it alive.
+            (!current.is_null()).then(|| unsafe { (*current).id() })
+        })
+        .ok()
+        .flatten()
+}
+
+/// The place that is current on this thread, or else the global loop.
+#[inline]
+pub(crate) fn current_or_global() -> PlaceId {
+    current().unwrap_or_else(crate::ambient::global_place)
+}
+
+/// A queue being current on this thread. The guards of one thread may be dropped in any order: each puts back what is
+/// then the newest one that lives.
+pub(crate) struct Entered {
+    queue: Arc<JobQueue>,
+    serial: u64,
+}
+
+thread_local_value! {
+    static ENTERED: std::cell::RefCell<Vec<(u64, *const JobQueue)>> = std::cell::RefCell::new(Vec::new());
+}
+
+impl Entered {
+    /// Makes the queue current. It must belong to this thread.
+    pub(crate) fn new(queue: Arc<JobQueue>) -> Self {
+        queue.assert_owner();
+        let serial = ENTERED
+            .try_with(|entered| {
+                let mut entered = entered.borrow_mut();
+                let serial = entered.last().map_or(0, |(serial, _)| serial + 1);
+                entered.push((serial, Arc::as_ptr(&queue)));
+                serial
+            })
+            .unwrap_or(0);
+        let _ = CURRENT.try_with(|current| current.set(Arc::as_ptr(&queue)));
+        Self { queue, serial }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let newest = ENTERED.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
+            let mine = (self.serial, Arc::as_ptr(&self.queue));
+            entered.retain(|entry| *entry != mine);
+            entered.last().map_or(ptr::null(), |(_, queue)| *queue)
+        });
+        let _ = CURRENT.try_with(|current| current.set(newest.unwrap_or(ptr::null())));
+    }
+}

@@ -1,0 +1,300 @@
+//! Promises that resolvers settle, or that are born settled; and the producer's side of them.
+
+use super::adopt;
+use super::cancel;
+use super::handle::Handle;
+use super::hub::{self, Hook};
+use super::node::{self, Conversion, Head, Kind, Site, VTable};
+use super::reaction;
+use super::slot::{self, Pending, Slot};
+use super::state::Word;
+use crate::error::Fault;
+use crate::primitive::Ordering;
+use std::cell::UnsafeCell;
+use std::marker::PhantomData;
+use std::mem::{MaybeUninit, offset_of};
+use std::ptr::NonNull;
+
+#[repr(C)]
+struct Root<T, E> {
+    head: Head,
+    slot: UnsafeCell<MaybeUninit<Slot<T, E>>>,
+}
+
+/// The table of a root, with (`Pending`) or without a conversion for faults.
+struct Table<T, E>(PhantomData<(T, E)>);
+
+impl<T, E> Table<T, E> {
+    const SETTLED: VTable = Self::table(None);
+
+    const fn table(from_fault: Option<Conversion>) -> VTable {
+        VTable {
+            kind: Kind::Root,
+            slot_offset: offset_of!(Root<T, E>, slot),
+            plain_value: !std::mem::needs_drop::<T>(),
+            from_fault,
+            run: node::no_reaction,
+            discard: node::no_discard,
+            drop_handler: node::no_reaction,
+            write_fault: slot::write_fault::<T, E>,
+            free: free::<T, E>,
+        }
+    }
+}
+
+impl<T, E: From<Fault>> Table<T, E> {
+    const PENDING: VTable = Self::table(Some(Conversion::new(slot::reason_from_fault::<E>)));
+}
+
+unsafe fn free<T, E>(head: *mut Head) {
+    // SAFETY: exclusive by the table's contract.
+    unsafe { slot::drop_contents::<T, E>(head) };
+    // SAFETY: made by `Box::into_raw` of this type; the slot drops nothing by itself.
+    drop(unsafe { Box::from_raw(head.cast::<Root<T, E>>()) });
+}
+
+fn allocate<T, E>(vtable: &'static VTable, word: Word, refs: u32, resolvers: u32) -> *mut Head {
+    let root = Root::<T, E> {
+        head: Head::new(vtable, word, refs, resolvers),
+        slot: UnsafeCell::new(MaybeUninit::uninit()),
+    };
+    Box::into_raw(Box::new(root)).cast()
+}
+
+/// A promise that is settled from the start.
+#[inline]
+pub(crate) fn settled<T, E>(outcome: Result<T, E>, site: Site) -> Handle<T, E> {
+    let word = if outcome.is_ok() { Word::FULFILLED } else { Word::REJECTED };
+    let head = allocate::<T, E>(&Table::<T, E>::SETTLED, word, Head::SETTLED_REFS, 0);
+    // SAFETY: new, so ours; not shared before this returns.
+    unsafe { slot::write_outcome::<T, E>(head, site, outcome) };
+    // SAFETY: the one consumer share.
+    unsafe { Handle::from_share(head) }
+}
+
+/// A promise that is rejected with a fault from the start.
+pub(crate) fn faulted<T, E: From<Fault>>(fault: Fault, site: Site) -> Handle<T, E> {
+    let head = allocate::<T, E>(&Table::<T, E>::PENDING, Word::REJECTED, Head::SETTLED_REFS, 0);
+    // SAFETY: as in `settled`.
+    unsafe { slot::write_fault::<T, E>(head, site, fault) };
+    // SAFETY: the one consumer share.
+    unsafe { Handle::from_share(head) }
+}
+
+unsafe fn write_pending<T, E>(head: *mut Head, site: Site) {
+    // SAFETY: by the callers' contract the slot is new.
+    unsafe { slot::pending_mut::<T, E>(head).write(Pending { site, hops: 0 }) };
+}
+
+/// A promise that stays pending for ever unless it is cancelled.
+pub(crate) fn never<T, E: From<Fault>>(site: Site) -> Handle<T, E> {
+    let head = allocate::<T, E>(&Table::<T, E>::PENDING, Word::PENDING, Head::SETTLED_REFS, 0);
+    // SAFETY: new, so ours.
+    unsafe { write_pending::<T, E>(head, site) };
+    // SAFETY: the one consumer share.
+    unsafe { Handle::from_share(head) }
+}
+
+/// A pending promise and its first producer.
+#[inline]
+pub(crate) fn pending<T, E: From<Fault>>(site: Site) -> (Handle<T, E>, Producer<T, E>) {
+    let head = allocate::<T, E>(&Table::<T, E>::PENDING, Word::PENDING, Head::PENDING_REFS, 1);
+    // SAFETY: new, so ours.
+    unsafe { write_pending::<T, E>(head, site) };
+    // SAFETY: not null; the producer share is counted by one resolver.
+    let producer = Producer { head: unsafe { NonNull::new_unchecked(head) }, types: PhantomData };
+    // SAFETY: the one consumer share.
+    (unsafe { Handle::from_share(head) }, producer)
+}
+
+/// One of the resolvers that together own a root promise's producer share.
+#[repr(transparent)]
+pub(crate) struct Producer<T, E> {
+    head: NonNull<Head>,
+    /// Invariant and without `T`'s `Sync`: a resolver only ever moves values in.
+    types: PhantomData<std::sync::Mutex<(T, E)>>,
+}
+
+// SAFETY: a resolver moves a `T` or an `E` to the consumers' threads and back (a refused one), never a reference.
+unsafe impl<T: Send, E: Send> Send for Producer<T, E> {}
+// SAFETY: as above; the claim bit makes concurrent settles exclusive.
+unsafe impl<T: Send, E: Send> Sync for Producer<T, E> {}
+
+impl<T, E> Producer<T, E> {
+    fn head(&self) -> &Head {
+        // SAFETY: alive by our part of the producer share.
+        unsafe { self.head.as_ref() }
+    }
+
+    /// Claims the right to decide. False: somebody has it.
+    fn claim(&self) -> bool {
+        let mut now = self.head().state();
+        while now.is_open() {
+            match self.head().exchange(now, now.decided()) {
+                Ok(()) => return true,
+                Err(other) => now = other,
+            }
+        }
+        false
+    }
+
+    /// Publishes what the claim's owner wrote into the slot. False: it was cancelled meanwhile.
+    fn publish(&self, rejected: bool) -> bool {
+        // SAFETY: a live promise, whose slot was written under the claim.
+        let Some(replaced) = (unsafe { node::publish(self.head.as_ptr(), rejected) }) else { return false };
+        // SAFETY: the word that was replaced; our share keeps the promise.
+        unsafe { reaction::deliver(replaced) };
+        true
+    }
+
+    #[inline]
+    pub(crate) fn settle(&self, outcome: Result<T, E>) -> Result<(), Result<T, E>> {
+        if !self.claim() {
+            return Err(outcome);
+        }
+        let head = self.head.as_ptr();
+        // SAFETY: under the claim the slot is ours, and it holds the pending record.
+        let created_at = unsafe { slot::pending_site::<T, E>(head) };
+        // SAFETY: as above.
+        let rejected = unsafe { slot::write_outcome(head, created_at, outcome) };
+        if self.publish(rejected) {
+            return Ok(());
+        }
+        let word = if rejected { Word::REJECTED } else { Word::FULFILLED };
+        // SAFETY: cancelled between claim and publication: the slot is still ours, and is what we wrote.
+        match unsafe { slot::read_outcome::<T, E>(head, word) } {
+            Ok(value) => Err(Ok(value)),
+            Err(slot::Cause::Reason(reason, _)) => Err(Err(reason)),
+            Err(slot::Cause::Fault(..)) => Ok(()),
+        }
+    }
+
+    /// Rejects with a fault, which becomes the reason where it is delivered. False: refused.
+    pub(crate) fn fault(&self, fault: Fault) -> bool {
+        self.claim() && self.settle_claimed(fault)
+    }
+
+    /// The same for the owner of the claim.
+    fn settle_claimed(&self, fault: Fault) -> bool {
+        let head = self.head.as_ptr();
+        // SAFETY: under the claim the slot is ours, and it holds the pending record.
+        let site = unsafe { slot::pending_site::<T, E>(head) };
+        // SAFETY: as above.
+        unsafe { slot::write_fault::<T, E>(head, site, fault) };
+        if self.publish(true) {
+            return true;
+        }
+        // SAFETY: cancelled meanwhile; the slot is ours and is what we wrote.
+        unsafe { slot::discard_outcome::<T, E>(head, true) };
+        false
+    }
+
+    /// Settles a promise that is locked in to another one, with the outcome of that.
+    ///
+    /// # Safety
+    /// The caller is the one adoption that owns the claim.
+    pub(super) unsafe fn settle_adopted(&self, outcome: Result<Result<T, E>, Fault>) {
+        let head = self.head.as_ptr();
+        match outcome {
+            Err(fault) => {
+                self.settle_claimed(fault);
+            }
+            Ok(outcome) => {
+                // SAFETY: under the claim.
+                let site = unsafe { slot::pending_site::<T, E>(head) };
+                // SAFETY: under the claim.
+                let rejected = unsafe { slot::write_outcome(head, site, outcome) };
+                if !self.publish(rejected) {
+                    // SAFETY: cancelled meanwhile; the slot is ours and is what we wrote.
+                    unsafe { slot::discard_outcome::<T, E>(head, rejected) };
+                }
+            }
+        }
+    }
+
+    pub(super) fn as_head(&self) -> *mut Head {
+        self.head.as_ptr()
+    }
+
+    /// Locks the promise in to another one.
+    pub(crate) fn adopt(&self, promise: Handle<T, E>) -> Result<(), Handle<T, E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        if !self.claim() {
+            return Err(promise);
+        }
+        match promise.into_share() {
+            // SAFETY: we own the claim and the share.
+            Ok(source) => unsafe { adopt::begin_root(self.clone(), source) },
+            Err(_consumed) => {
+                self.settle_claimed(Fault::AlreadyTaken);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anyone can still observe what this resolver would do.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.head().has_consumer() && !self.head().state().is_settled()
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.head().state().is_settled()
+    }
+
+    /// Keeps a hook that runs if the promise is cancelled; runs it now if it has been; drops it if it is settled.
+    pub(crate) fn on_cancel(&self, hook: Hook) {
+        // SAFETY: alive by our share.
+        let hub = unsafe { hub::ensure(self.head.as_ptr()) };
+        let refused = {
+            let mut state = hub.lock();
+            if state.closed {
+                Some(hook)
+            } else {
+                state.hooks.push(hook);
+                None
+            }
+        };
+        if let Some(hook) = refused {
+            let reason = cancel::reason_of(self.head());
+            match reason {
+                Some(reason) => cancel::run_hooks(vec![hook], &reason),
+                None => crate::error::panic::drop_quietly(hook),
+            }
+        }
+    }
+}
+
+impl<T, E> Clone for Producer<T, E> {
+    fn clone(&self) -> Self {
+        // ORDERING: Relaxed, as in `Arc`.
+        let before = self.head().aux.fetch_add(1, Ordering::Relaxed);
+        if before > u32::MAX / 2 {
+            std::process::abort();
+        }
+        Self { head: self.head, types: PhantomData }
+    }
+}
+
+impl<T, E> Drop for Producer<T, E> {
+    #[inline]
+    fn drop(&mut self) {
+        // ORDERING: Acquire: if ours is the only resolver, what the others did happened before. Otherwise AcqRel, as in
+        // `Arc`.
+        let last = self.head().aux.load(Ordering::Acquire) == 1
+            || self.head().aux.fetch_sub(1, Ordering::AcqRel) == 1;
+        if !last {
+            return;
+        }
+        if self.claim() {
+            let head = self.head.as_ptr();
+            // SAFETY: under the claim the slot is ours, and it holds the pending record.
+            let created_at = unsafe { slot::pending_site::<T, E>(head) };
+            self.settle_claimed(Fault::Abandoned { created_at });
+        }
+        // SAFETY: the last resolver owns the producer share.
+        unsafe { node::release_producer(self.head.as_ptr()) };
+    }
+}

@@ -1,0 +1,286 @@
+//! What the library itself rejects with.
+
+use super::{Rejection, Unhandled};
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::mem;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many pending promises the message of `Stalled` names.
+const NAMED: usize = 5;
+
+/// What the library itself rejects with.
+///
+/// Every reason type that is `From<Fault>` works in a chain: [`Rejection`], `Box<dyn Error + Send + Sync>`,
+/// `anyhow::Error`, [`std::io::Error`], [`String`], or an enum of your own with `#[from] Fault`. So there is no `Result`
+/// inside a `Result`: a panic, a time-out or a cancellation arrives as the reason.
+///
+/// # Examples
+///
+/// ```
+/// use thenable::Fault;
+///
+/// #[derive(Debug, thiserror::Error)]
+/// enum AppError {
+///     #[error("no such user")]
+///     NoSuchUser,
+///     #[error(transparent)]
+///     Fault(#[from] Fault),
+/// }
+///
+/// let error: AppError = Fault::LoopClosed.into();
+/// assert_eq!(error.to_string(), "the event loop is closed");
+/// ```
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Somebody asked for it: `cancel`, an abort signal, or a dropped `CancelOnDrop`.
+    #[error("cancelled: {reason}")]
+    Cancelled {
+        /// What the one who cancelled gave as the reason.
+        reason: CancelReason,
+    },
+    /// A handler, a job or a task panicked, or a destructor of what it held.
+    #[error("a handler panicked: {message}{}", Registered(.at))]
+    Panicked {
+        /// The panic's message.
+        message: Cow<'static, str>,
+        /// Where the handler was registered, as `file:line:column`, if that is known. The place of the panic itself is
+        /// what the panic hook printed.
+        at: Option<Cow<'static, str>>,
+    },
+    /// The producer went away without a word.
+    #[error("abandoned: every resolver of the promise made at {created_at} went away without settling it")]
+    Abandoned {
+        /// Where the promise was made.
+        created_at: &'static Location<'static>,
+    },
+    /// The time was up first.
+    #[error("timed out after {after:?}")]
+    TimedOut {
+        /// The limit that was set.
+        after: Duration,
+    },
+    /// It would wait for itself.
+    #[error("a promise cannot adopt itself")]
+    Cycle,
+    /// The loop that should have done the work is gone.
+    #[error("the event loop is closed")]
+    LoopClosed,
+    /// A blocking wait on the thread that would have to do the work.
+    #[error("waiting here would block the event loop for ever: use `.await` or `.then(..)`, or wait on another thread")]
+    WouldDeadlock,
+    /// On a virtual clock: no job, no timer and no task is left, and what was waited for is still pending.
+    #[error("nothing can make progress: {} pending{}", pending.len(), Named(pending))]
+    Stalled {
+        /// What is pending.
+        pending: Vec<Pending>,
+    },
+    /// What a strict loop's `run` returns when nobody handled a rejection.
+    #[error("unhandled rejection: {report}")]
+    Unhandled {
+        /// What would have gone to the hook.
+        report: Arc<Unhandled>,
+    },
+    /// `stop` was called first.
+    #[error("the loop was stopped before the promise settled")]
+    Stopped,
+    /// A `run` inside a `run` of the same loop.
+    #[error("the loop is running already: inside of it, await or chain the promise")]
+    AlreadyRunning,
+    /// The pool takes no more jobs for now.
+    #[error("the pool's queue is full: wait for a place with `submit_wait`, or raise its limit")]
+    Full,
+    /// The pool takes no more jobs at all.
+    #[error("the pool is shut down")]
+    PoolClosed,
+    /// The outcome was moved out of this handle by an earlier await, and it was the last handle.
+    #[error("the outcome was taken by an earlier await: clone the promise before awaiting it to use it again")]
+    AlreadyTaken,
+    /// A setting that cannot work.
+    #[error("{what}")]
+    InvalidConfig {
+        /// What is wrong, and what would be right.
+        what: Cow<'static, str>,
+    },
+}
+
+impl Fault {
+    /// The fault, which arose at `at`, as a reason of the type `E`.
+    ///
+    /// A plain `E::from(fault)` would make a [`Rejection`] whose trace begins with a line of this crate.
+    pub(crate) fn into_reason<E>(self, at: &'static Location<'static>) -> E
+    where
+        E: From<Fault> + 'static,
+    {
+        let mut reason = Err::<E, Fault>(self);
+        if let Some(dynamic) = (&mut reason as &mut dyn Any).downcast_mut::<Result<Rejection, Fault>>() {
+            if let Err(fault) = mem::replace(dynamic, Err(Fault::Cycle)) {
+                *dynamic = Ok(Rejection::from_fault(fault, at));
+            }
+        }
+        reason.unwrap_or_else(E::from)
+    }
+}
+
+/// The fault is the [inner error](io::Error::get_ref).
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use std::time::Duration;
+/// use thenable::Fault;
+///
+/// let error = io::Error::from(Fault::TimedOut { after: Duration::from_secs(5) });
+/// assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+/// let fault = error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>());
+/// assert!(matches!(fault, Some(Fault::TimedOut { .. })));
+/// ```
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        use io::ErrorKind;
+        let kind = match fault {
+            Fault::TimedOut { .. } => ErrorKind::TimedOut,
+            Fault::Abandoned { .. } | Fault::LoopClosed | Fault::PoolClosed => ErrorKind::BrokenPipe,
+            Fault::WouldDeadlock | Fault::Cycle | Fault::Stalled { .. } => ErrorKind::Deadlock,
+            Fault::AlreadyRunning => ErrorKind::ResourceBusy,
+            Fault::Full => ErrorKind::WouldBlock,
+            // Not `Interrupted`: `Read::read_to_end` and its like take that as "try again".
+            Fault::Cancelled { .. }
+            | Fault::Panicked { .. }
+            | Fault::Unhandled { .. }
+            | Fault::Stopped
+            | Fault::AlreadyTaken => ErrorKind::Other,
+            Fault::InvalidConfig { .. } => ErrorKind::InvalidInput,
+        };
+        io::Error::new(kind, fault)
+    }
+}
+
+/// The message.
+impl From<Fault> for String {
+    fn from(fault: Fault) -> Self {
+        fault.to_string()
+    }
+}
+
+/// Why a promise was cancelled.
+///
+/// # Examples
+///
+/// ```
+/// use thenable::{CancelReason, Fault};
+///
+/// let reason = CancelReason::from("the user closed the window");
+/// assert_eq!(reason.as_str(), "the user closed the window");
+/// let fault = Fault::Cancelled { reason };
+/// assert_eq!(fault.to_string(), "cancelled: the user closed the window");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CancelReason {
+    text: Cow<'static, str>,
+}
+
+impl CancelReason {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// "no reason given".
+impl Default for CancelReason {
+    fn default() -> Self {
+        CancelReason::from("no reason given")
+    }
+}
+
+impl fmt::Display for CancelReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl From<&'static str> for CancelReason {
+    fn from(text: &'static str) -> Self {
+        CancelReason { text: Cow::Borrowed(text) }
+    }
+}
+
+impl From<String> for CancelReason {
+    fn from(text: String) -> Self {
+        CancelReason { text: Cow::Owned(text) }
+    }
+}
+
+impl From<Cow<'static, str>> for CancelReason {
+    fn from(text: Cow<'static, str>) -> Self {
+        CancelReason { text }
+    }
+}
+
+/// Something that [`Fault::Stalled`] found waiting.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+/// use thenable::{Fault, Pending};
+///
+/// let here = Location::caller();
+/// let waiting = Pending { name: Some("answer".into()), created_at: here };
+/// assert_eq!(waiting.to_string(), format!("`answer` at {here}"));
+///
+/// let fault = Fault::Stalled { pending: vec![waiting] };
+/// assert_eq!(fault.to_string(), format!("nothing can make progress: 1 pending (`answer` at {here})"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// Its name, if it was given one.
+    pub name: Option<Cow<'static, str>>,
+    /// Where it was made.
+    pub created_at: &'static Location<'static>,
+}
+
+/// The name and the place, or the place alone.
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "`{name}` at {}", self.created_at),
+            None => write!(f, "{}", self.created_at),
+        }
+    }
+}
+
+/// Where a handler was registered, behind the message of its panic.
+struct Registered<'a>(&'a Option<Cow<'static, str>>);
+
+impl fmt::Display for Registered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(at) => write!(f, " (registered at {at})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The first few of what is pending, behind the number.
+struct Named<'a>(&'a [Pending]);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, pending) in self.0.iter().take(NAMED).enumerate() {
+            write!(f, "{}{pending}", if index == 0 { " (" } else { ", " })?;
+        }
+        match self.0.len() {
+            0 => Ok(()),
+            count if count > NAMED => write!(f, ", and {} more)", count - NAMED),
+            _ => f.write_str(")"),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Which loop is current on a thread, and the global one.
+
+use super::handle::LoopHandle;
+use super::shared::LoopShared;
+use super::{EventLoop, EventLoopBuilder};
+use crate::core::{Entered, NOWHERE, PlaceId};
+use crate::error::{self, Unhandled};
+use once_cell::sync::OnceCell;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::mpsc;
+
+std::thread_local! {
+    static LOOPS: RefCell<Vec<Arc<LoopShared>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A loop being current on this thread.
+pub(super) struct Current {
+    shared: Arc<LoopShared>,
+    _entered: Entered,
+}
+
+impl Current {
+    pub(super) fn new(shared: &Arc<LoopShared>) -> Self {
+        let _ = LOOPS.try_with(|loops| loops.borrow_mut().push(shared.clone()));
+        Self { shared: shared.clone(), _entered: Entered::new(shared.queue.clone()) }
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        let left = LOOPS.try_with(|loops| {
+            let mut loops = loops.borrow_mut();
+            let mine = loops.iter().rposition(|known| Arc::ptr_eq(known, &self.shared));
+            mine.map(|index| loops.remove(index))
+        });
+        drop(left);
+    }
+}
+
+pub(super) fn current() -> Option<Arc<LoopShared>> {
+    LOOPS.try_with(|loops| loops.borrow().last().cloned()).ok().flatten()
+}
+
+static GLOBAL: OnceCell<Arc<LoopShared>> = OnceCell::new();
+
+/// The global loop, on a thread of its own, started on first need. None: the thread could not be started (the next call
+/// tries again).
+fn global() -> Option<&'static Arc<LoopShared>> {
+    let started = GLOBAL.get_or_try_init(|| {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        std::thread::Builder::new().name("thenable-loop".into()).spawn(move || {
+            let event_loop = EventLoop::builder().name("global").build();
+            let _ = sender.send(event_loop.shared().clone());
+            loop {
+                // `stop` on the global loop is not for its users to end everybody's promises.
+                let _ = event_loop.run_forever();
+            }
+        })?;
+        receiver.recv().map_err(std::io::Error::other)
+    });
+    started.ok()
+}
+
+/// The place where handlers run that were registered on a thread without a loop.
+pub(crate) fn global_place() -> PlaceId {
+    global().map_or(NOWHERE, |shared| shared.place())
+}
+
+/// A handle of the global loop; of a closed one if its thread cannot be started.
+pub(super) fn global_handle() -> LoopHandle {
+    let shared = match global() {
+        Some(shared) => shared.clone(),
+        None => {
+            let event_loop = EventLoopBuilder::default().build();
+            let shared = event_loop.shared().clone();
+            event_loop.close();
+            shared
+        }
+    };
+    LoopHandle::new(shared)
+}
+
+/// A handle of the current loop, or else of the global one.
+pub(super) fn current_or_global() -> LoopHandle {
+    current().map_or_else(global_handle, LoopHandle::new)
+}
+
+/// Hands an unhandled rejection to the loop that reports it once its job queue is empty.
+pub(crate) fn report(unhandled: Unhandled) {
+    let reporter = current().or_else(|| global().cloned());
+    match reporter {
+        Some(shared) if !shared.is_closed() => shared.add_unhandled(unhandled),
+        _ => error::report(&unhandled),
+    }
+}

@@ -1,0 +1,231 @@
+//! How a loop takes its turns.
+//!
+//! One turn: the job queue until it is empty (or the slice is used up), then what goes away unhandled is reported, then one
+//! timer that is due or one task, in turn; and so on until nothing is ready. So a job never waits for a timer or a task, and
+//! a flood of jobs keeps timers, tasks and I/O waiting for a slice at most. The budget never changes the order of jobs.
+
+use super::shared::LoopShared;
+use crate::error::{Fault, Unhandled, panic};
+use async_executor::Executor;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// How long jobs may run before timers, tasks and I/O get a chance.
+const SLICE: Duration = Duration::from_millis(2);
+/// Jobs between two looks at the clock.
+const JOBS_PER_LOOK: u32 = 128;
+/// Tasks and timers between two looks at I/O.
+const STEPS_PER_LOOK: u32 = 128;
+/// How long a virtual loop that has nothing left waits for another thread before it says that it is stalled.
+const STALL_GRACE: Duration = Duration::from_millis(100);
+
+/// One `run` of a loop.
+pub(super) struct Driver<'a> {
+    shared: &'a Arc<LoopShared>,
+    executor: Arc<Executor<'static>>,
+    /// Whose turn it is when a timer and a task are both ready.
+    task_next: bool,
+    /// The first rejection that was reported in this run.
+    pub(super) unhandled: Option<Arc<Unhandled>>,
+}
+
+/// What the loop does when nothing is ready.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenIdle {
+    /// Sleeps until something comes.
+    Sleep,
+    /// Ends if no timer and no task is left.
+    End,
+}
+
+impl<'a> Driver<'a> {
+    /// None: the loop is closed.
+    pub(super) fn new(shared: &'a Arc<LoopShared>) -> Option<Self> {
+        Some(Self { shared, executor: shared.executor()?, task_next: false, unhandled: None })
+    }
+
+    /// Runs jobs until there are none or the time is up. True: there were none left.
+    pub(super) fn run_jobs(&mut self, until: Option<Instant>) -> bool {
+        let queue = &self.shared.queue;
+        let mut ran = 0;
+        let until = match until {
+            Some(until) => until,
+            None => {
+                // Most queues are short: look at the clock only where it matters.
+                for _ in 0..JOBS_PER_LOOK {
+                    if !queue.run_next() {
+                        return true;
+                    }
+                }
+                Instant::now() + SLICE
+            }
+        };
+        while queue.run_next() {
+            ran += 1;
+            if ran % JOBS_PER_LOOK == 0 && Instant::now() >= until {
+                return queue.is_empty();
+            }
+        }
+        true
+    }
+
+    pub(super) fn report(&mut self) {
+        if self.shared.has_unhandled() {
+            let first = self.shared.report_unhandled();
+            self.unhandled = self.unhandled.take().or(first);
+        }
+    }
+
+    /// One timer or one task. False: none is ready.
+    pub(super) fn step(&mut self) -> bool {
+        self.task_next = !self.task_next;
+        if self.task_next {
+            self.executor.try_tick() || self.fire_timer()
+        } else {
+            self.fire_timer() || self.executor.try_tick()
+        }
+    }
+
+    fn fire_timer(&self) -> bool {
+        if self.shared.timers.is_empty() {
+            return false;
+        }
+        let Some(callback) = self.shared.timers.pop_due(self.shared.clock.now()) else { return false };
+        // A panic has been printed; a timer has nobody to tell.
+        let _ = panic::catch(None, callback);
+        true
+    }
+
+    /// Takes turns until `done` says so. `done` is asked after every step.
+    ///
+    /// # Errors
+    ///
+    /// `Stopped`, or `Stalled` on a virtual clock.
+    pub(super) async fn run(&mut self, when_idle: WhenIdle, mut done: impl FnMut() -> bool) -> Result<(), Fault> {
+        let mut steps = 0;
+        loop {
+            let drained = self.run_jobs(None);
+            if drained {
+                self.report();
+            }
+            if self.shared.take_stop() {
+                return Err(Fault::Stopped);
+            }
+            let stepped = self.step();
+            if done() {
+                return Ok(());
+            }
+            if stepped || !drained {
+                steps += 1;
+                if !drained || steps % STEPS_PER_LOOK == 0 {
+                    // I/O and other futures of this thread get their turn.
+                    yield_now().await;
+                }
+                continue;
+            }
+            if let Some(end) = self.idle(when_idle).await {
+                return end;
+            }
+        }
+    }
+
+    /// Nothing is ready: jump, end or sleep. Some: the run ends.
+    async fn idle(&mut self, when_idle: WhenIdle) -> Option<Result<(), Fault>> {
+        let shared = self.shared;
+        let deadline = shared.timers.next_deadline();
+        if let (true, Some(deadline)) = (shared.clock.is_virtual(), deadline) {
+            shared.clock.advance_to(deadline);
+            return None;
+        }
+        if when_idle == WhenIdle::End && deadline.is_none() && self.executor.is_empty() {
+            return Some(Ok(()));
+        }
+        let limit = if shared.clock.is_virtual() { Some(Instant::now() + STALL_GRACE) } else { deadline };
+        self.sleep(limit).await;
+        let stalled = shared.clock.is_virtual() && limit.is_some_and(|limit| Instant::now() >= limit);
+        if stalled && shared.queue.is_empty() && shared.timers.is_empty() && !self.executor.try_tick() {
+            return Some(Err(Fault::Stalled { pending: Vec::new() }));
+        }
+        None
+    }
+
+    /// Sleeps until there is a job, a task that is ready, a timer that is due, a report or a stop.
+    async fn sleep(&self, until: Option<Instant>) {
+        let shared = self.shared;
+        let executor = &self.executor;
+        let mut task = pin!(executor.tick());
+        let mut timer = pin!(until.map(async_io::Timer::at));
+        std::future::poll_fn(|context| {
+            shared.signal.set_driver(Some(context.waker()));
+            // Runs a task if one is ready, and otherwise has the next one wake us.
+            let ready = task.as_mut().poll(context).is_ready()
+                || timer.as_mut().as_pin_mut().is_some_and(|timer| timer.poll(context).is_ready())
+                || self.has_news(until);
+            if !ready && shared.queue.arm() {
+                // Looked at again after arming: what came before it did not wake us.
+                if !self.has_news(until) {
+                    return Poll::Pending;
+                }
+                shared.queue.disarm();
+            }
+            Poll::Ready(())
+        })
+        .await;
+        shared.queue.disarm();
+    }
+
+    /// What a `notify` may be about, beside jobs.
+    fn has_news(&self, until: Option<Instant>) -> bool {
+        let shared = self.shared;
+        shared.is_stopping()
+            || shared.has_unhandled()
+            || match (shared.timers.next_deadline(), until) {
+                // A timer that is due before the one that we wait for.
+                (Some(next), Some(until)) => next < until && !shared.clock.is_virtual(),
+                (Some(_), None) => true,
+                (None, _) => false,
+            }
+    }
+
+    /// A future that wakes the loop's pumper by the loop's own waker, to be polled once and kept until the next pump.
+    pub(super) fn watch(&self) -> Pin<Box<dyn Future<Output = ()>>> {
+        let executor = self.executor.clone();
+        let mut timer = match self.shared.clock.is_virtual() {
+            true => None,
+            false => self.shared.timers.next_deadline().map(async_io::Timer::at),
+        };
+        Box::pin(async move {
+            let mut task = pin!(executor.tick());
+            std::future::poll_fn(|context: &mut Context<'_>| {
+                let due = timer.as_mut().is_some_and(|timer| Pin::new(timer).poll(context).is_ready());
+                match due || task.as_mut().poll(context).is_ready() {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            })
+            .await;
+        })
+    }
+
+    /// Whether anything could run now.
+    pub(super) fn has_work(&self) -> bool {
+        let shared = self.shared;
+        !shared.queue.is_empty()
+            || shared.has_unhandled()
+            || shared.timers.next_deadline().is_some_and(|next| next <= shared.clock.now())
+    }
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,438 @@
+//! The event loop: one queue of jobs, tasks on async-executor, timers, and I/O by async-io underneath.
+
+mod builder;
+mod current;
+mod driver;
+mod handle;
+mod shared;
+mod task;
+mod timers;
+
+pub use builder::EventLoopBuilder;
+pub use handle::{CallHandle, LoopHandle, TimerHandle};
+
+pub(crate) use current::{global_place, report};
+
+use crate::Promise;
+use crate::core::Site;
+use crate::error::Fault;
+use current::Current;
+use driver::{Driver, WhenIdle};
+use shared::{LoopShared, lock};
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// Spawns on the current loop, or else on the global one.
+pub(crate) fn spawn<T, E>(
+    future: impl Future<Output = Result<T, E>> + Send + 'static,
+    site: Site,
+) -> Promise<T, E>
+where
+    T: Send + 'static,
+    E: From<Fault> + Send + 'static,
+{
+    LoopHandle::current_or_global().spawn_at(future, site)
+}
+
+/// An event loop. It stays on the thread that made it.
+///
+/// Every method takes `&self`, so that a handler or a task that borrows it can ask it; a `run` inside a `run` of the same
+/// loop is an error.
+///
+/// Dropping or closing it rejects what it still owns with [`Fault::LoopClosed`](crate::Fault::LoopClosed).
+///
+/// # Ordering
+///
+/// Jobs (handlers and `call_soon`) run first come first served, all of them before the next timer or task. Timers fire by
+/// deadline, equal ones in the order in which they were set. Tasks run first come first served.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use thenable::{EventLoop, Promise, delay};
+///
+/// let event_loop = EventLoop::new();
+/// let n: i32 = event_loop.run(async {
+///     delay(Duration::from_millis(1)).await?;
+///     Promise::resolve(1).map(|n| n + 1).await
+/// })?;
+/// assert_eq!(n, 2);
+/// # Ok::<(), thenable::Rejection>(())
+/// ```
+pub struct EventLoop {
+    shared: Arc<LoopShared>,
+    /// While the loop is pumped by hand: what wakes the pumper when a task or a timer is ready.
+    watch: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
+    on_its_thread: PhantomData<*const ()>,
+}
+
+impl Default for EventLoop {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl EventLoop {
+    /// A loop on the real clock.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Settings for a new loop.
+    pub fn builder() -> EventLoopBuilder {
+        EventLoopBuilder::default()
+    }
+
+    fn from_shared(shared: Arc<LoopShared>) -> Self {
+        Self { shared, watch: RefCell::new(None), on_its_thread: PhantomData }
+    }
+
+    fn shared(&self) -> &Arc<LoopShared> {
+        &self.shared
+    }
+
+    /// Runs until `promise_or_future` is done, and returns its outcome.
+    ///
+    /// The future may borrow and need not be `Send`. It takes its turns among the loop's tasks.
+    ///
+    /// # Errors
+    ///
+    /// The future's error; or, as that type: [`Fault::AlreadyRunning`](crate::Fault::AlreadyRunning) inside of a run of this
+    /// loop, [`Fault::Stopped`](crate::Fault::Stopped) after [`LoopHandle::stop`],
+    /// [`Fault::Stalled`](crate::Fault::Stalled) on a virtual clock when nothing can make progress, and
+    /// [`Fault::Unhandled`](crate::Fault::Unhandled) on a strict loop.
+    ///
+    /// # Panics
+    ///
+    /// If the future itself panics; the loop can be run again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use thenable::{EventLoop, Promise};
+    /// assert_eq!(EventLoop::new().run(Promise::resolve(1)).unwrap(), 1);
+    /// ```
+    pub fn run<T, E, F>(&self, promise_or_future: F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: From<Fault>,
+    {
+        let (outcome, unhandled) = self.run_main(promise_or_future).map_err(E::from)?;
+        match unhandled {
+            Some(report) if self.shared.strict => Err(Fault::Unhandled { report }.into()),
+            _ => outcome,
+        }
+    }
+
+    /// Runs until no job, no timer and no task is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](EventLoop::run).
+    pub fn run_until_idle(&self) -> Result<(), Fault> {
+        self.run_driver(|driver| Box::pin(driver.run(WhenIdle::End, || false)))
+    }
+
+    /// Runs until [`LoopHandle::stop`] is called.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](EventLoop::run), except for `Stopped`.
+    pub fn run_forever(&self) -> Result<(), Fault> {
+        self.run_driver(|driver| Box::pin(driver.run(WhenIdle::Sleep, || false)))
+    }
+
+    fn run_driver(
+        &self,
+        run: impl for<'d> FnOnce(&'d mut Driver<'_>) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + 'd>>,
+    ) -> Result<(), Fault> {
+        let _running = Running::begin(&self.shared, &self.watch, false)?;
+        let mut driver = Driver::new(&self.shared).ok_or(Fault::LoopClosed)?;
+        let end = async_io::block_on(run(&mut driver));
+        driver.report();
+        match (end, driver.unhandled) {
+            (Ok(()) | Err(Fault::Stopped), Some(report)) if self.shared.strict => Err(Fault::Unhandled { report }),
+            (Ok(()) | Err(Fault::Stopped), _) => Ok(()),
+            (end, _) => end,
+        }
+    }
+
+    /// Runs the loop around one future of any output, with the first rejection that was reported meanwhile.
+    fn run_main<F: Future>(&self, future: F) -> Result<(F::Output, Option<Arc<crate::Unhandled>>), Fault> {
+        let _running = Running::begin(&self.shared, &self.watch, false)?;
+        let mut driver = Driver::new(&self.shared).ok_or(Fault::LoopClosed)?;
+        let executor = self.shared.executor().ok_or(Fault::LoopClosed)?;
+        // The future is polled here, where it lives, but takes its turn in the executor's queue: a task that stands for it
+        // says when.
+        let turn = Arc::new(Turn::default());
+        let stand_in = turn.clone();
+        let _stand_in = executor.spawn(std::future::poll_fn(move |context| stand_in.come(context)));
+        let mut future = pin!(future);
+        let mut output = None;
+        let end = async_io::block_on(driver.run(WhenIdle::Sleep, || {
+            if let (None, Some(waker)) = (&output, turn.take()) {
+                if let Poll::Ready(ready) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    output = Some(ready);
+                }
+            }
+            output.is_some()
+        }));
+        let Some(output) = output else {
+            return Err(end.err().unwrap_or(Fault::Stopped));
+        };
+        // What the outcome left in the queue still belongs to this run, and so do its reports.
+        driver.run_jobs(None);
+        driver.report();
+        Ok((output, driver.unhandled))
+    }
+
+    /// Runs what is ready, for at most about `budget`; never blocks. True while something is still ready: call again.
+    ///
+    /// For a GUI frame. Use [`enter`](EventLoop::enter) on that thread, so that handlers registered there run here, and
+    /// [`on_wake`](EventLoopBuilder::on_wake) to learn when there is something to pump.
+    ///
+    /// Inside of a run of this loop it does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use thenable::{EventLoop, Promise};
+    ///
+    /// let event_loop = EventLoop::builder().on_wake(|| { /* request a repaint */ }).build();
+    /// let _entered = event_loop.enter();
+    /// let n = Promise::resolve(1).map(|n| n + 1);
+    /// while event_loop.run_ready(Duration::from_millis(4)) {}
+    /// assert_eq!(n.peek().unwrap().unwrap(), &2);
+    /// ```
+    pub fn run_ready(&self, budget: Duration) -> bool {
+        let until = Instant::now().checked_add(budget);
+        self.pump(|driver| {
+            loop {
+                let drained = driver.run_jobs(Some(until.unwrap_or_else(far_away)));
+                if drained {
+                    driver.report();
+                }
+                let stepped = driver.step();
+                if until.is_some_and(|until| Instant::now() >= until) {
+                    return stepped || !drained || driver.has_work();
+                }
+                if !stepped && drained {
+                    return false;
+                }
+            }
+        })
+    }
+
+    /// One turn: the job queue, then what of timers and tasks is ready now. Never blocks. True if it ran anything.
+    ///
+    /// Inside of a run of this loop it does nothing.
+    pub fn tick(&self) -> bool {
+        let mut ran = false;
+        self.pump(|driver| {
+            ran = !self.shared.queue.is_empty();
+            while !driver.run_jobs(None) {}
+            driver.report();
+            if driver.step() {
+                ran = true;
+                while !driver.run_jobs(None) {}
+                driver.report();
+            }
+            driver.has_work()
+        });
+        ran
+    }
+
+    /// Runs `turns` in a loop that is pumped by hand; it says whether something is still ready.
+    fn pump(&self, turns: impl FnOnce(&mut Driver<'_>) -> bool) -> bool {
+        let Ok(_running) = Running::begin(&self.shared, &self.watch, true) else { return false };
+        let Some(mut driver) = Driver::new(&self.shared) else { return false };
+        if turns(&mut driver) {
+            return true;
+        }
+        // Nothing is ready: from now on the first new thing wakes the pumper, once.
+        let mut watch = driver.watch();
+        let news = Arc::new(News { shared: self.shared.clone(), came: AtomicBool::new(false) });
+        if watch.as_mut().poll(&mut Context::from_waker(&Waker::from(news.clone()))).is_ready() {
+            return true;
+        }
+        if !self.shared.queue.arm() {
+            return true;
+        }
+        // Looked at again after arming: what came before it did not wake anybody.
+        if news.has_come() || driver.has_work() {
+            self.shared.queue.disarm();
+            return true;
+        }
+        *self.watch.borrow_mut() = Some(watch);
+        false
+    }
+
+    /// Makes this the current loop of its thread without running it: handlers registered meanwhile run here.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        EnterGuard { _current: Current::new(&self.shared), _loop: PhantomData }
+    }
+
+    /// A handle for other threads.
+    pub fn handle(&self) -> LoopHandle {
+        LoopHandle::new(self.shared.clone())
+    }
+
+    /// Rejects what the loop still owns with [`Fault::LoopClosed`](crate::Fault::LoopClosed). Dropping it does the same.
+    pub fn close(self) {
+        drop(self);
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        drop(self.watch.get_mut().take());
+        self.shared.close();
+    }
+}
+
+impl fmt::Debug for EventLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLoop").field("name", &self.shared.name).finish_non_exhaustive()
+    }
+}
+
+fn far_away() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}
+
+/// When the main future of a `run` may be polled.
+#[derive(Default)]
+struct Turn {
+    come: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Turn {
+    /// The stand-in task runs: it is the future's turn.
+    fn come(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut waker = lock(&self.waker);
+        if waker.is_none() {
+            // A task has one waker for life.
+            *waker = Some(context.waker().clone());
+        }
+        // ORDERING: Relaxed, the same thread reads it.
+        self.come.store(true, Ordering::Relaxed);
+        Poll::Pending
+    }
+
+    /// The waker to poll with, if it is the future's turn.
+    fn take(&self) -> Option<Waker> {
+        // ORDERING: Relaxed, see `come`.
+        if self.come.swap(false, Ordering::Relaxed) { lock(&self.waker).clone() } else { None }
+    }
+}
+
+/// Wakes the pumper of a loop when a task or a timer is ready.
+struct News {
+    shared: Arc<LoopShared>,
+    came: AtomicBool,
+}
+
+impl News {
+    fn has_come(&self) -> bool {
+        // ORDERING: Relaxed: ordered by `armed`, which both sides change by a read-modify-write in between.
+        self.came.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for News {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // ORDERING: Relaxed, see `has_come`.
+        self.came.store(true, Ordering::Relaxed);
+        self.shared.queue.notify();
+    }
+}
+
+/// A loop that runs: current on its thread, awake, and not run again inside.
+struct Running<'a> {
+    shared: &'a Arc<LoopShared>,
+    /// The pump says itself when the loop is idle.
+    is_pump: bool,
+    _current: Current,
+}
+
+impl<'a> Running<'a> {
+    fn begin(
+        shared: &'a Arc<LoopShared>,
+        watch: &RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
+        is_pump: bool,
+    ) -> Result<Self, Fault> {
+        // ORDERING: Relaxed, only the loop's own thread looks.
+        if shared.running.swap(true, Ordering::Relaxed) {
+            return Err(Fault::AlreadyRunning);
+        }
+        shared.queue.disarm();
+        let watched = watch.borrow_mut().take();
+        drop(watched);
+        Ok(Self { shared, is_pump, _current: Current::new(shared) })
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.shared.signal.set_driver(None);
+        if !self.is_pump {
+            self.shared.queue.arm();
+        }
+        // ORDERING: Relaxed, see `begin`.
+        self.shared.running.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The loop is current on its thread while this lives.
+#[must_use = "the loop is current only while the guard lives"]
+pub struct EnterGuard<'a> {
+    _current: Current,
+    _loop: PhantomData<(&'a EventLoop, *const ())>,
+}
+
+impl Drop for EnterGuard<'_> {
+    fn drop(&mut self) {}
+}
+
+impl fmt::Debug for EnterGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnterGuard")
+    }
+}
+
+/// Runs any future on a fresh loop on this thread.
+///
+/// # Panics
+///
+/// If the future panics.
+///
+/// # Examples
+///
+/// ```
+/// use thenable::Promise;
+/// let n = thenable::block_on(async { Promise::resolve(1).await.unwrap() + 1 });
+/// assert_eq!(n, 2);
+/// ```
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let event_loop = EventLoop::new();
+    let mut future = pin!(future);
+    loop {
+        // On a real clock a fresh loop ends early only if somebody stops it.
+        if let Ok((output, _)) = event_loop.run_main(future.as_mut()) {
+            return output;
+        }
+    }
+}

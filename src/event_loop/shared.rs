@@ -1,0 +1,198 @@
+//! What a loop shares with its handles, its tasks and the threads that give it work.
+
+use super::timers::Timers;
+use crate::core::{self, JobQueue, PlaceId};
+use crate::error::{self, Unhandled};
+use async_executor::Executor;
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// Locks a mutex under which no foreign code runs, so that poison means nothing.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// See the module documentation.
+pub(crate) struct LoopShared {
+    pub(super) queue: Arc<JobQueue>,
+    /// None once the loop is closed.
+    executor: Mutex<Option<Arc<Executor<'static>>>>,
+    pub(super) timers: Timers,
+    pub(super) clock: Clock,
+    pub(super) signal: Arc<Signal>,
+    pub(super) name: Option<Cow<'static, str>>,
+    pub(super) strict: bool,
+    stop: AtomicBool,
+    pub(super) running: AtomicBool,
+    unhandled: Mutex<Vec<Unhandled>>,
+}
+
+/// How a sleeping loop is woken.
+#[derive(Default)]
+pub(super) struct Signal {
+    /// The waker of the `run` that sleeps.
+    driver: Mutex<Option<Waker>>,
+    /// The hook of a loop that is pumped by hand.
+    on_wake: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Signal {
+    /// Called once per change from idle to not idle.
+    fn raise(&self) {
+        let driver = lock(&self.driver).clone();
+        match (driver, &self.on_wake) {
+            (Some(waker), _) => waker.wake(),
+            (None, Some(hook)) => {
+                // A panic of the hook has been printed.
+                let _ = error::panic::catch(None, hook);
+            }
+            (None, None) => {}
+        }
+    }
+
+    pub(super) fn set_driver(&self, waker: Option<&Waker>) {
+        let driver = lock(&self.driver);
+        let same = match (driver.as_ref(), waker) {
+            (Some(old), Some(new)) => old.will_wake(new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            // Cloned and dropped outside the lock.
+            drop(driver);
+            let new = waker.cloned();
+            let old = std::mem::replace(&mut *lock(&self.driver), new);
+            drop(old);
+        }
+    }
+}
+
+/// Where a loop's time comes from.
+pub(super) enum Clock {
+    Real,
+    /// Stands still until the loop moves it.
+    Virtual(Mutex<Instant>),
+}
+
+impl Clock {
+    pub(super) fn now(&self) -> Instant {
+        match self {
+            Self::Real => Instant::now(),
+            Self::Virtual(now) => *lock(now),
+        }
+    }
+
+    pub(super) fn is_virtual(&self) -> bool {
+        matches!(self, Self::Virtual(_))
+    }
+
+    /// Jumps to a deadline; never back.
+    pub(super) fn advance_to(&self, deadline: Instant) {
+        if let Self::Virtual(now) = self {
+            let mut now = lock(now);
+            *now = (*now).max(deadline);
+        }
+    }
+}
+
+/// What the builder decided.
+#[derive(Default)]
+pub(super) struct Settings {
+    pub(super) virtual_clock: bool,
+    pub(super) strict: bool,
+    pub(super) name: Option<Cow<'static, str>>,
+    pub(super) on_wake: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl LoopShared {
+    pub(super) fn new(settings: Settings) -> Arc<Self> {
+        let signal = Arc::new(Signal { driver: Mutex::new(None), on_wake: settings.on_wake });
+        let raise = signal.clone();
+        let queue = core::register(move || raise.raise());
+        let clock =
+            if settings.virtual_clock { Clock::Virtual(Mutex::new(Instant::now())) } else { Clock::Real };
+        // A new loop is idle: the first work wakes whoever pumps it.
+        queue.arm();
+        Arc::new(Self {
+            queue,
+            executor: Mutex::new(Some(Arc::new(Executor::new()))),
+            timers: Timers::default(),
+            clock,
+            signal,
+            name: settings.name,
+            strict: settings.strict,
+            stop: AtomicBool::new(false),
+            running: AtomicBool::new(false),
+            unhandled: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(super) fn place(&self) -> PlaceId {
+        self.queue.id()
+    }
+
+    pub(super) fn executor(&self) -> Option<Arc<Executor<'static>>> {
+        lock(&self.executor).clone()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.executor).is_none()
+    }
+
+    pub(super) fn stop(&self) {
+        // ORDERING: Release pairs with `take_stop`; the wake-up that follows is what the loop acts on.
+        self.stop.store(true, Ordering::Release);
+        self.queue.notify();
+    }
+
+    pub(super) fn take_stop(&self) -> bool {
+        // ORDERING: AcqRel, see `stop`.
+        self.stop.load(Ordering::Relaxed) && self.stop.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        // ORDERING: Acquire, see `stop`.
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// The time `after` from now; so far away that it cannot be told counts as thirty years.
+    pub(super) fn deadline(&self, after: Duration) -> Instant {
+        let now = self.clock.now();
+        now.checked_add(after).unwrap_or_else(|| now + Duration::from_secs(30 * 365 * 24 * 3600))
+    }
+
+    pub(super) fn add_unhandled(&self, unhandled: Unhandled) {
+        lock(&self.unhandled).push(unhandled);
+        self.queue.notify();
+    }
+
+    pub(super) fn has_unhandled(&self) -> bool {
+        !lock(&self.unhandled).is_empty()
+    }
+
+    /// Reports what was collected. Gives the first one back.
+    pub(super) fn report_unhandled(&self) -> Option<Arc<Unhandled>> {
+        let reports = std::mem::take(&mut *lock(&self.unhandled));
+        let mut first = None;
+        for report in reports {
+            let report = Arc::new(report);
+            error::report(&report);
+            first.get_or_insert(report);
+        }
+        first
+    }
+
+    /// Ends the loop, on its own thread: rejects and drops what it still owns.
+    pub(super) fn close(&self) {
+        let executor = lock(&self.executor).take();
+        self.timers.close();
+        // Tasks are dropped here, unless a spawn on another thread holds the executor for a moment longer.
+        drop(executor);
+        self.queue.close();
+        core::unregister(self.place());
+        self.report_unhandled();
+    }
+}

@@ -1,0 +1,71 @@
+//! Spawned futures: a task of the loop's executor that settles a promise.
+
+use crate::Promise;
+use crate::core::{Guarded, Site};
+use crate::error::{Fault, panic};
+use crate::promise::Resolver;
+use async_executor::Executor;
+use std::pin::pin;
+use std::task::Poll;
+
+/// Runs a future on the executor, for the promise of its outcome.
+pub(super) fn spawn<T, E>(
+    executor: &Executor<'static>,
+    future: impl Future<Output = Result<T, E>> + Send + 'static,
+    site: Site,
+) -> Promise<T, E>
+where
+    T: Send + 'static,
+    E: From<Fault> + Send + 'static,
+{
+    let (promise, resolver) = Promise::pending_at(site);
+    let task = drive(Guarded::new(future), Ending(resolver), site);
+    executor.spawn(task).detach();
+    promise
+}
+
+/// The resolver of a task. A task that is thrown away unfinished was its loop's.
+struct Ending<T, E>(Resolver<T, E>);
+
+impl<T, E> Drop for Ending<T, E> {
+    fn drop(&mut self) {
+        self.0.fault(Fault::LoopClosed);
+    }
+}
+
+async fn drive<T, E, F>(future: Guarded<F>, ending: Ending<T, E>, site: Site)
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let resolver = &ending.0;
+    let mut future = pin!(future);
+    let mut waits = false;
+    let result = std::future::poll_fn(|context| {
+        if resolver.is_settled() {
+            // Cancelled.
+            return Poll::Ready(None);
+        }
+        match panic::catch(Some(site), || future.as_mut().poll(context)) {
+            Ok(Poll::Ready(outcome)) => Poll::Ready(Some(Ok(outcome))),
+            Ok(Poll::Pending) => {
+                if !std::mem::replace(&mut waits, true) {
+                    // The task has one waker for life: a cancellation wakes it, and it drops the future.
+                    let waker = context.waker().clone();
+                    resolver.on_cancel(move |_| waker.wake());
+                }
+                Poll::Pending
+            }
+            Err(fault) => Poll::Ready(Some(Err(fault))),
+        }
+    })
+    .await;
+    // The future is dropped before anybody hears of its outcome.
+    future.as_mut().finish();
+    match result {
+        Some(Ok(outcome)) => panic::drop_quietly(resolver.settle(outcome)),
+        Some(Err(fault)) => {
+            resolver.fault(fault);
+        }
+        None => {}
+    }
+}

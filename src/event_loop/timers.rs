@@ -1,0 +1,82 @@
+//! A loop's timers: one ordered map by (deadline, sequence), so that equal deadlines fire in the order in which they were
+//! set, and a cancelled timer is gone at once.
+
+use crate::error::panic;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Deadline and sequence number.
+pub(super) type Key = (Instant, u64);
+
+type Callback = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+pub(super) struct Timers {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: BTreeMap<Key, Callback>,
+    next_sequence: u64,
+    closed: bool,
+}
+
+impl Timers {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets a timer. The flag says that it is the next one to fire now, so that a sleeping loop must look at it.
+    ///
+    /// # Errors
+    ///
+    /// Gives the callback back when the timers are closed.
+    pub(super) fn set(&self, deadline: Instant, callback: Callback) -> Result<(Key, bool), Callback> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(callback);
+        }
+        let key = (deadline, state.next_sequence);
+        state.next_sequence += 1;
+        state.waiting.insert(key, callback);
+        let is_next = state.waiting.first_key_value().is_some_and(|(first, _)| *first == key);
+        Ok((key, is_next))
+    }
+
+    /// Takes a timer back and drops its callback. False: it has fired, or was cancelled before.
+    pub(super) fn cancel(&self, key: Key) -> bool {
+        let callback = self.lock().waiting.remove(&key);
+        let found = callback.is_some();
+        panic::drop_quietly(callback);
+        found
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.lock().waiting.first_key_value().map(|((deadline, _), _)| *deadline)
+    }
+
+    /// Takes the next timer that is due.
+    pub(super) fn pop_due(&self, now: Instant) -> Option<Callback> {
+        let mut state = self.lock();
+        let first = state.waiting.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().waiting.is_empty()
+    }
+
+    /// Drops what is waiting and refuses what comes.
+    pub(super) fn close(&self) {
+        let waiting = {
+            let mut state = self.lock();
+            state.closed = true;
+            std::mem::take(&mut state.waiting)
+        };
+        for callback in waiting.into_values() {
+            panic::drop_quietly(callback);
+        }
+    }
+}

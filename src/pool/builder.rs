@@ -1,0 +1,96 @@
+//! How a pool is set up.
+
+use super::ThreadPool;
+use super::shared::Settings;
+use crate::Fault;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
+
+/// How many jobs can be queued unless `queue_limit` says otherwise. So many jobs take some hundred megabytes: enough for
+/// any honest burst, while a producer that has run away is told so before the memory ends.
+const QUEUE_LIMIT: usize = 1 << 20;
+
+/// How long a thread without a job lives on.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Sets up a [`ThreadPool`].
+///
+/// # Examples
+///
+/// ```
+/// use thenable::{ExecutorExt, ThreadPool};
+///
+/// let pool = ThreadPool::builder().max_workers(2).queue_limit(100).thread_name("hash").build()?;
+/// let name = pool.submit(|| std::thread::current().name().map(str::to_owned)).wait()?;
+/// assert_eq!(name.as_deref(), Some("hash-0"));
+/// # Ok::<(), thenable::Rejection>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ThreadPoolBuilder {
+    max_workers: Option<usize>,
+    queue_limit: Option<usize>,
+    thread_name: Option<String>,
+    pub(super) idle: Option<Duration>,
+}
+
+impl ThreadPoolBuilder {
+    /// At most so many threads. Default: [`std::thread::available_parallelism`].
+    pub fn max_workers(mut self, count: usize) -> Self {
+        self.max_workers = Some(count);
+        self
+    }
+
+    /// At most so many jobs that wait for a thread. Default: 1,048,576. `usize::MAX` is no limit.
+    ///
+    /// Jobs that a thread can take at once do not count, so with a limit of zero the pool takes a job only if one of its
+    /// `max_workers` threads is free for it. One more is refused with [`Fault::Full`] by
+    /// [`try_submit`](ThreadPool::try_submit) and [`submit`](super::ExecutorExt::submit), and waits with
+    /// [`submit_wait`](ThreadPool::submit_wait).
+    pub fn queue_limit(mut self, count: usize) -> Self {
+        self.queue_limit = Some(count);
+        self
+    }
+
+    /// Threads are called `prefix-0`, `prefix-1` and so on, in the order in which they start. Default: `thenable`.
+    pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
+        self.thread_name = Some(prefix.into());
+        self
+    }
+
+    /// Makes the pool. No thread starts before the first job.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::InvalidConfig`] for zero workers, and for a thread name with a NUL byte in it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use thenable::{Fault, ThreadPool};
+    ///
+    /// let error = ThreadPool::builder().max_workers(0).build().unwrap_err();
+    /// assert!(matches!(error, Fault::InvalidConfig { .. }));
+    /// ```
+    pub fn build(self) -> Result<ThreadPool, Fault> {
+        let max_workers = self
+            .max_workers
+            .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+        if max_workers == 0 {
+            return Err(Fault::InvalidConfig { what: "a pool of zero workers".into() });
+        }
+        if self.thread_name.as_ref().is_some_and(|name| name.contains('\0')) {
+            return Err(Fault::InvalidConfig { what: "a thread name with a NUL byte".into() });
+        }
+        Ok(ThreadPool::start(self.settings(max_workers)))
+    }
+
+    pub(super) fn settings(self, max_workers: usize) -> Settings {
+        Settings {
+            max_workers,
+            queue_limit: self.queue_limit.unwrap_or(QUEUE_LIMIT),
+            thread_name: self.thread_name.unwrap_or_else(|| "thenable".to_owned()),
+            idle: self.idle.unwrap_or(IDLE),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Integration tests, by subject. They use the public API only.
+
+#[macro_use]
+mod support;
+
+mod aplus;
+mod chain;
+mod children;
+mod combinators;
+mod common;
+mod event_loop;
+mod hostile;
+mod interop;
+mod order;
+mod pool;
+mod ticks;
+mod wakers;
