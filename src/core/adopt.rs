@@ -160,7 +160,6 @@ impl<T, E> Table<T, E> {
         run: run::<T, E>,
         discard: discard::<T, E>,
         drop_handler: node::no_reaction,
-        write_fault: node::no_write_fault,
         free: node::no_free,
     };
 }

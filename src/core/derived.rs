@@ -38,7 +38,7 @@ struct Table<T, E, U, E2, F>(PhantomData<(T, E, U, E2, F)>);
 impl<T, E, U, E2, F> Table<T, E, U, E2, F>
 where
     E2: From<Fault>,
-    F: FnOnce(Result<T, E>, Site) -> Resolution<U, E2>,
+    F: FnOnce(Result<T, E>, Site) -> Step<U, E2>,
 {
     const TABLE: VTable = VTable {
         kind: Kind::Derived,
@@ -48,9 +48,23 @@ where
         run: run::<T, E, U, E2, F>,
         discard: discard::<U, E2, F>,
         drop_handler: drop_handler::<U, E2, F>,
-        write_fault: slot::write_fault::<U, E2>,
         free: free::<U, E2, F>,
     };
+}
+
+/// What a link's handler says.
+pub(crate) enum Step<U, E2> {
+    /// Decide now.
+    Now(Resolution<U, E2>),
+    /// Settle two ticks from now: what `finally` takes in JavaScript to hand the outcome on.
+    InTwoTicks(Result<U, E2>),
+}
+
+impl<U, E2> From<Resolution<U, E2>> for Step<U, E2> {
+    #[inline]
+    fn from(resolution: Resolution<U, E2>) -> Self {
+        Self::Now(resolution)
+    }
 }
 
 /// Registers a handler and makes the promise of its result.
@@ -61,7 +75,7 @@ where
     E: Send + 'static,
     U: Send + 'static,
     E2: From<Fault> + Send + 'static,
-    F: FnOnce(Result<T, E>, Site) -> Resolution<U, E2> + Send + 'static,
+    F: FnOnce(Result<T, E>, Site) -> Step<U, E2> + Send + 'static,
 {
     let source = match source.into_share() {
         Ok(source) => source,
@@ -96,12 +110,14 @@ unsafe fn take_handler<U, E2, F>(reaction: *mut Reaction) -> Handler<F> {
 
 unsafe fn run<T, E, U, E2, F>(reaction: *mut Reaction)
 where
-    F: FnOnce(Result<T, E>, Site) -> Resolution<U, E2>,
+    F: FnOnce(Result<T, E>, Site) -> Step<U, E2>,
 {
     // SAFETY: a job's runner owns the reaction until it publishes or hands it on.
     unsafe {
-        if (*reaction).mode() != Mode::Handler {
-            return adopt::advance::<U, E2>(reaction);
+        match (*reaction).mode() {
+            Mode::Handler => {}
+            Mode::Start | Mode::Finish => return adopt::advance::<U, E2>(reaction),
+            mode => return held::<U, E2>(reaction, mode),
         }
         let head = reaction.cast::<Head>();
         let source = (*reaction).source();
@@ -117,9 +133,14 @@ where
         // The outcome is taken (cloned, converted) and the captures are dropped under the same protection.
         let result = panic::catch(Some(site), move || call(slot::take::<T, E>(source, with_producer), site));
         let rejected = match result {
-            Ok(Resolution::Resolve(value)) => slot::write_outcome::<U, E2>(head, site, Ok(value)),
-            Ok(Resolution::Reject(reason)) => slot::write_outcome::<U, E2>(head, site, Err(reason)),
-            Ok(Resolution::Adopt(promise)) => match adopt::source_of(head, promise.into_handle()) {
+            Ok(Step::Now(Resolution::Resolve(value))) => slot::write_outcome::<U, E2>(head, site, Ok(value)),
+            Ok(Step::Now(Resolution::Reject(reason))) => slot::write_outcome::<U, E2>(head, site, Err(reason)),
+            Ok(Step::InTwoTicks(outcome)) => {
+                let rejected = slot::write_outcome::<U, E2>(head, site, outcome);
+                (*reaction).set_mode(if rejected { Mode::HoldReason2 } else { Mode::HoldValue2 });
+                return reaction::schedule(reaction);
+            }
+            Ok(Step::Now(Resolution::Adopt(promise))) => match adopt::source_of(head, promise.into_handle()) {
                 Ok(source) => return adopt::begin::<U, E2>(reaction, source, site),
                 Err(fault) => {
                     slot::write_fault::<U, E2>(head, site, fault);
@@ -132,6 +153,22 @@ where
             }
         };
         finish::<U, E2>(head, rejected);
+    }
+}
+
+/// Publishes an outcome that was written some ticks ago, or waits one more.
+///
+/// # Safety
+/// The caller runs the reaction.
+unsafe fn held<U, E2>(reaction: *mut Reaction, mode: Mode) {
+    // SAFETY: the runner owns the reaction, and with it the slot.
+    unsafe {
+        match mode {
+            Mode::HoldValue2 => (*reaction).set_mode(Mode::HoldValue1),
+            Mode::HoldReason2 => (*reaction).set_mode(Mode::HoldReason1),
+            mode => return finish::<U, E2>(reaction.cast(), mode == Mode::HoldReason1),
+        }
+        reaction::schedule(reaction);
     }
 }
 
@@ -177,12 +214,15 @@ unsafe fn discard<U, E2, F>(reaction: *mut Reaction, fault: Fault) {
         let source = (*reaction).source();
         let with_producer = (*reaction).owns_producer();
         (*reaction).set_source(std::ptr::null_mut());
-        let site = if (*reaction).mode() == Mode::Handler {
-            let Handler { site, call } = take_handler::<U, E2, F>(reaction);
-            panic::drop_quietly(call);
-            site
-        } else {
-            slot::pending_site::<U, E2>(head)
+        let site = match (*reaction).mode() {
+            Mode::Handler => {
+                let Handler { site, call } = take_handler::<U, E2, F>(reaction);
+                panic::drop_quietly(call);
+                site
+            }
+            Mode::Start | Mode::Finish => slot::pending_site::<U, E2>(head),
+            // The outcome is there already.
+            mode => return finish::<U, E2>(head, matches!(mode, Mode::HoldReason1 | Mode::HoldReason2)),
         };
         cancel::leave(source, with_producer, None);
         slot::write_fault::<U, E2>(head, site, fault);

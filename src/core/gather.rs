@@ -74,7 +74,6 @@ where
         run: run::<T, E, C>,
         discard: discard::<T, E, C>,
         drop_handler: node::no_reaction,
-        write_fault: node::no_write_fault,
         free: node::no_free,
     };
 }
@@ -182,17 +181,15 @@ where
     }
     let (promise, result) = root::pending::<C::Value, C::Reason>(site);
     let place = place::current_or_global();
-    let members: Box<[Member<T, E, C>]> = members
-        .into_iter()
-        .filter_map(|member| member.into_handle().into_share().ok())
-        .map(|source| {
-            let head = Head::new(&Table::<T, E, C>::TABLE, Word::PENDING, 0, Reaction::aux(place));
-            let reaction = Reaction::new(head);
-            // SAFETY: new, so ours.
-            unsafe { reaction.set_source(source) };
-            Member { reaction, gather: ptr::null() }
-        })
-        .collect();
+    let mut slab = Vec::with_capacity(members.len());
+    for source in members.into_iter().filter_map(|member| member.into_handle().into_share().ok()) {
+        let head = Head::new(&Table::<T, E, C>::TABLE, Word::PENDING, 0, Reaction::aux(place));
+        let reaction = Reaction::new(head);
+        // SAFETY: new, so ours.
+        unsafe { reaction.set_source(source) };
+        slab.push(Member { reaction, gather: ptr::null() });
+    }
+    let members: Box<[Member<T, E, C>]> = slab.into_boxed_slice();
     let refs = AtomicUsize::new(members.len() + 1);
     let gather = Box::into_raw(Box::new(Gather { place, collect: Mutex::new(Some(collect)), result, refs, members }));
     let shared = Shared(gather.cast_const());

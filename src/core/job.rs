@@ -24,7 +24,6 @@ impl<F: FnOnce()> Table<F> {
         run: run::<F>,
         discard: discard::<F>,
         drop_handler: node::no_reaction,
-        write_fault: node::no_write_fault,
         free: node::no_free,
     };
 }

@@ -47,8 +47,6 @@ pub(crate) struct VTable {
     pub(super) discard: unsafe fn(*mut Reaction, Fault),
     /// Derived: drops the handler that has not run.
     pub(super) drop_handler: unsafe fn(*mut Reaction),
-    /// Root and Derived: writes a fault into the unsettled promise's slot, which the caller owns.
-    pub(super) write_fault: unsafe fn(*mut Head, Site, Fault),
     /// Root and Derived: drops what is left and frees the block. Exclusive access.
     pub(super) free: unsafe fn(*mut Head),
 }
@@ -80,9 +78,6 @@ pub(super) unsafe fn no_reaction(_: *mut Reaction) {
 }
 pub(super) unsafe fn no_discard(_: *mut Reaction, _: Fault) {
     unreachable!("not a reaction");
-}
-pub(super) unsafe fn no_write_fault(_: *mut Head, _: Site, _: Fault) {
-    unreachable!("not a promise");
 }
 pub(super) unsafe fn no_free(_: *mut Head) {
     unreachable!("freed by its own count");

@@ -4,7 +4,7 @@
 //! a hub. Two own the block: the list (until it runs) and the subscription.
 
 use super::hub::{self, Hub};
-use super::node::{self, Head, Kind, VTable};
+use super::node::{Head, Kind, VTable};
 use super::place::PlaceId;
 use super::reaction::{self, Reaction};
 use super::state::Word;
@@ -31,7 +31,6 @@ impl<F: FnOnce()> Table<F> {
         run: run::<F>,
         discard: discard::<F>,
         drop_handler: drop_handler::<F>,
-        write_fault: node::no_write_fault,
         free: free::<F>,
     };
 }

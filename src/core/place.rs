@@ -17,7 +17,7 @@ pub(crate) type PlaceId = u32;
 pub(crate) const NOWHERE: PlaceId = 0;
 
 /// Places that a reaction's word has bits for.
-const PLACES: PlaceId = 1 << 29;
+const PLACES: PlaceId = 1 << 28;
 
 type Registry = BTreeMap<PlaceId, Arc<JobQueue>>;
 
@@ -49,7 +49,7 @@ fn write<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
 /// Makes a queue that belongs to the calling thread and registers it.
 pub(crate) fn register(wake: impl Fn() + Send + Sync + 'static) -> Arc<JobQueue> {
     write(|registry| {
-        // One more than the newest; after 2^29 loops the numbers start again, and one in use is passed over.
+        // One more than the newest; after 2^28 loops the numbers start again, and one in use is passed over.
         let mut id = registry.last_key_value().map_or(0, |(last, _)| *last).max(LAST.get_and_keep()) + 1;
         while id >= PLACES || registry.contains_key(&id) {
             id = if id >= PLACES { 1 } else { id + 1 };

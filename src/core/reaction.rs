@@ -20,12 +20,20 @@ pub(super) enum Mode {
     Start = 1,
     /// Take over the followed promise's outcome.
     Finish = 2,
+    /// Publish the value that stands in the slot, one job from now.
+    HoldValue2 = 4,
+    /// Publish the value that stands in the slot.
+    HoldValue1 = 5,
+    /// Publish the reason that stands in the slot, one job from now.
+    HoldReason2 = 6,
+    /// Publish the reason that stands in the slot.
+    HoldReason1 = 7,
 }
 
-const MODE: u32 = 0b011;
+const MODE: u32 = 0b0111;
 /// The list that delivered this reaction gave it the source's producer share too (rule 5).
-const OWNS_PRODUCER: u32 = 0b100;
-const PLACE_SHIFT: u32 = 3;
+const OWNS_PRODUCER: u32 = 0b1000;
+const PLACE_SHIFT: u32 = 4;
 
 /// A block that can wait on a promise.
 #[repr(C)]
@@ -105,7 +113,11 @@ impl Reaction {
         match self.head.aux.load(Ordering::Relaxed) & MODE {
             0 => Mode::Handler,
             1 => Mode::Start,
-            _ => Mode::Finish,
+            2 => Mode::Finish,
+            4 => Mode::HoldValue2,
+            5 => Mode::HoldValue1,
+            6 => Mode::HoldReason2,
+            _ => Mode::HoldReason1,
         }
     }
 
@@ -286,7 +298,8 @@ pub(super) unsafe fn schedule(reaction: *mut Reaction) {
 struct Batch {
     /// The last loop looked up.
     found: Option<Arc<JobQueue>>,
-    wake: Vec<Arc<JobQueue>>,
+    wake: Option<Arc<JobQueue>>,
+    wake_too: Vec<Arc<JobQueue>>,
     discard: Vec<*mut Reaction>,
 }
 
@@ -299,7 +312,11 @@ impl Batch {
         // SAFETY: ours to hand over.
         match place::with_current(place, |queue| unsafe { queue.push_local(reaction) }) {
             Some(Push::Done) => {}
-            Some(Push::Wake) => self.wake.extend(place::find(place)),
+            Some(Push::Wake) => {
+                if let Some(queue) = place::find(place) {
+                    self.wake_later(queue);
+                }
+            }
             // SAFETY: not pushed, so still ours.
             _ => unsafe { self.add_elsewhere(reaction, place) },
         }
@@ -315,14 +332,22 @@ impl Batch {
         // SAFETY: ours to hand over.
         match unsafe { queue.push_remote(reaction) } {
             Push::Done => {}
-            Push::Wake => self.wake.push(queue.clone()),
+            Push::Wake => self.wake_later(queue.clone()),
             Push::Closed => self.discard.push(reaction),
         }
         self.found = Some(queue);
     }
 
+    fn wake_later(&mut self, queue: Arc<JobQueue>) {
+        match &self.wake {
+            None => self.wake = Some(queue),
+            Some(first) if first.id() == queue.id() => {}
+            Some(_) => self.wake_too.push(queue),
+        }
+    }
+
     fn flush(self) {
-        for queue in self.wake {
+        for queue in self.wake.into_iter().chain(self.wake_too) {
             queue.notify();
         }
         for reaction in self.discard {

@@ -36,7 +36,6 @@ impl<T, E> Table<T, E> {
             run: node::no_reaction,
             discard: node::no_discard,
             drop_handler: node::no_reaction,
-            write_fault: slot::write_fault::<T, E>,
             free: free::<T, E>,
         }
     }

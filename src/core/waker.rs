@@ -25,7 +25,6 @@ static TABLE: VTable = VTable {
     run: wake,
     discard,
     drop_handler: node::no_reaction,
-    write_fault: node::no_write_fault,
     free: node::no_free,
 };
 

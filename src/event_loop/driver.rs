@@ -102,13 +102,16 @@ impl<'a> Driver<'a> {
     ///
     /// # Errors
     ///
-    /// `Stopped`, or `Stalled` on a virtual clock.
+    /// `Stopped`, `Stalled` on a virtual clock, `Unhandled` on a strict loop.
     pub(super) async fn run(&mut self, when_idle: WhenIdle, mut done: impl FnMut() -> bool) -> Result<(), Fault> {
         let mut steps = 0;
         loop {
             let drained = self.run_jobs(None);
             if drained {
                 self.report();
+                if let (true, Some(report)) = (self.shared.strict, &self.unhandled) {
+                    return Err(Fault::Unhandled { report: report.clone() });
+                }
             }
             if self.shared.take_stop() {
                 return Err(Fault::Stopped);

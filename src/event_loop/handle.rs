@@ -9,7 +9,7 @@ use crate::core::{self, Site};
 use crate::error::{Fault, Rejection, panic};
 use crate::pool::{Job, Rejected};
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,10 @@ use std::time::{Duration, Instant};
 pub struct LoopHandle {
     shared: Arc<LoopShared>,
 }
+
+/// Foreign code that panics is caught before it could leave the loop half changed.
+impl UnwindSafe for LoopHandle {}
+impl RefUnwindSafe for LoopHandle {}
 
 impl LoopHandle {
     pub(super) fn new(shared: Arc<LoopShared>) -> Self {

@@ -137,7 +137,7 @@ impl EventLoop {
     ///
     /// As [`run`](EventLoop::run).
     pub fn run_until_idle(&self) -> Result<(), Fault> {
-        self.run_driver(|driver| Box::pin(driver.run(WhenIdle::End, || false)))
+        self.run_driver(WhenIdle::End)
     }
 
     /// Runs until [`LoopHandle::stop`] is called.
@@ -146,21 +146,20 @@ impl EventLoop {
     ///
     /// As [`run`](EventLoop::run), except for `Stopped`.
     pub fn run_forever(&self) -> Result<(), Fault> {
-        self.run_driver(|driver| Box::pin(driver.run(WhenIdle::Sleep, || false)))
+        self.run_driver(WhenIdle::Sleep)
     }
 
-    fn run_driver(
-        &self,
-        run: impl for<'d> FnOnce(&'d mut Driver<'_>) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + 'd>>,
-    ) -> Result<(), Fault> {
+    fn run_driver(&self, when_idle: WhenIdle) -> Result<(), Fault> {
         let _running = Running::begin(&self.shared, &self.watch, false)?;
         let mut driver = Driver::new(&self.shared).ok_or(Fault::LoopClosed)?;
-        let end = async_io::block_on(run(&mut driver));
+        let end = async_io::block_on(driver.run(when_idle, || false));
+        if let Err(fault @ (Fault::Unhandled { .. } | Fault::Stalled { .. })) = end {
+            return Err(fault);
+        }
         driver.report();
-        match (end, driver.unhandled) {
-            (Ok(()) | Err(Fault::Stopped), Some(report)) if self.shared.strict => Err(Fault::Unhandled { report }),
-            (Ok(()) | Err(Fault::Stopped), _) => Ok(()),
-            (end, _) => end,
+        match driver.unhandled {
+            Some(report) if self.shared.strict => Err(Fault::Unhandled { report }),
+            _ => Ok(()),
         }
     }
 

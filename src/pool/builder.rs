@@ -1,11 +1,12 @@
 //! How a pool is set up.
 
-use super::ThreadPool;
-use super::shared::Settings;
+use super::shared::{Settings, Shared};
+use super::{ThreadPool, worker};
 use crate::Fault;
 use std::num::NonZeroUsize;
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io, thread};
 
 /// How many jobs can be queued unless `queue_limit` says otherwise. So many jobs take some hundred megabytes: enough for
 /// any honest burst, while a producer that has run away is told so before the memory ends.
@@ -26,12 +27,23 @@ const IDLE: Duration = Duration::from_secs(10);
 /// assert_eq!(name.as_deref(), Some("hash-0"));
 /// # Ok::<(), thenable::Rejection>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct ThreadPoolBuilder {
     max_workers: Option<usize>,
     queue_limit: Option<usize>,
     thread_name: Option<String>,
     pub(super) idle: Option<Duration>,
+    pub(super) start: Option<fn(String, Arc<Shared>) -> io::Result<()>>,
+}
+
+impl fmt::Debug for ThreadPoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadPoolBuilder")
+            .field("max_workers", &self.max_workers)
+            .field("queue_limit", &self.queue_limit)
+            .field("thread_name", &self.thread_name)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ThreadPoolBuilder {
@@ -91,6 +103,7 @@ impl ThreadPoolBuilder {
             queue_limit: self.queue_limit.unwrap_or(QUEUE_LIMIT),
             thread_name: self.thread_name.unwrap_or_else(|| "thenable".to_owned()),
             idle: self.idle.unwrap_or(IDLE),
+            start: self.start.unwrap_or(worker::start),
         }
     }
 }

@@ -16,7 +16,7 @@
 //!
 //! # How the thread pool works
 //!
-//! One lock guards the queue and the counters, see [`shared`]; no foreign code runs under it, and neither does a settle.
+//! One lock guards the queue and the counters, see the module `shared`; no foreign code runs under it, and neither does a settle.
 //! A worker takes the oldest job, runs it, takes itself off the books, and only then settles the promise: whoever has
 //! waited for the promise finds the worker free and the job counted.
 

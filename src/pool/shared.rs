@@ -17,9 +17,10 @@ use super::thread_pool::PoolStats;
 use super::{Job, Rejected, lock, task, worker};
 use crate::error::panic;
 use crate::{AbortController, CancelReason, Fault, Resolver};
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use std::{io, thread};
+
 
 pub(super) struct Settings {
     /// At least one.
@@ -28,6 +29,8 @@ pub(super) struct Settings {
     pub(super) thread_name: String,
     /// How long a worker waits for a job before its thread ends.
     pub(super) idle: Duration,
+    /// Starts a thread of this name that is a worker.
+    pub(super) start: fn(String, Arc<Shared>) -> io::Result<()>,
 }
 
 pub(super) struct Shared {
@@ -158,19 +161,17 @@ impl Shared {
         state.queue.len() < self.settings.queue_limit.saturating_add(self.max_workers() - state.busy)
     }
 
+    /// Starts a thread if these are more jobs than the free workers can take. The lock is held, so that a failure can still
+    /// be told to whoever submits.
     fn add_worker_for(self: &Arc<Self>, state: &mut State, jobs: usize) {
-        if jobs > state.workers - state.busy && state.workers < self.max_workers() && self.start_worker(state).is_ok() {
+        if jobs <= state.workers - state.busy || state.workers >= self.max_workers() {
+            return;
+        }
+        let name = self.thread_name(state.threads);
+        if (self.settings.start)(name, Arc::clone(self)).is_ok() {
+            state.threads += 1;
             state.workers += 1;
         }
-    }
-
-    /// Starts a thread. The lock is held, so that a failure can still be told to whoever submits.
-    fn start_worker(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
-        let name = self.thread_name(state.threads);
-        let shared = Arc::clone(self);
-        thread::Builder::new().name(name).spawn(move || worker::main(&shared))?;
-        state.threads += 1;
-        Ok(())
     }
 
     fn wake(&self, state: &State) {

@@ -4,8 +4,8 @@ use super::{Job, shared::Shared};
 use crate::error::panic;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::Arc;
+use std::{io, mem, thread};
 
 /// How many of its own jobs a job keeps track of. Those that it submitted before are helped with in their turn.
 const CHILDREN: usize = 1024;
@@ -34,8 +34,14 @@ fn with_worker<R>(f: impl FnOnce(&mut Worker) -> R) -> Option<R> {
     WORKER.try_with(|cell| cell.try_borrow_mut().ok()?.as_mut().map(f)).ok().flatten()
 }
 
+/// Starts a worker.
+pub(super) fn start(name: String, shared: Arc<Shared>) -> io::Result<()> {
+    // Nobody joins it: the pool counts its workers itself.
+    thread::Builder::new().name(name).spawn(move || main(&shared)).map(drop)
+}
+
 /// The life of a worker's thread.
-pub(super) fn main(shared: &Arc<Shared>) {
+fn main(shared: &Arc<Shared>) {
     let worker = Worker { shared: Arc::clone(shared), frames: Vec::new() };
     let _ = WORKER.try_with(|cell| cell.replace(Some(worker)));
     while let Some(job) = shared.next() {

@@ -1,7 +1,7 @@
 //! Chain methods.
 
 use super::{IntoPromise, On, Promise, Resolution};
-use crate::core::{self, Site};
+use crate::core::{self, Site, Step};
 use crate::error::{Fault, trace_through};
 use std::panic::Location;
 
@@ -16,7 +16,7 @@ where
     where
         U: Send + 'static,
         E2: From<Fault> + Send + 'static,
-        F: FnOnce(Result<T, E>, Site) -> Resolution<U, E2> + Send + 'static,
+        F: FnOnce(Result<T, E>, Site) -> Step<U, E2> + Send + 'static,
     {
         Promise::from_handle(core::derive(self.into_handle(), core::current_or_global(), site, handler))
     }
@@ -24,9 +24,25 @@ where
 
 /// A reason that passes a link.
 #[inline]
-fn passed<U, E: 'static>(mut reason: E, site: Site) -> Resolution<U, E> {
+fn passed<U, E: 'static>(mut reason: E, site: Site) -> Step<U, E> {
     trace_through(&mut reason, site);
-    Resolution::Reject(reason)
+    Step::Now(Resolution::Reject(reason))
+}
+
+/// The decision of a handler's result.
+#[inline]
+fn decided<U, E, R: IntoPromise<U, E, Via>, Via>(result: R) -> Step<U, E> {
+    Step::Now(result.into_resolution())
+}
+
+#[inline]
+fn value<U, E>(value: U) -> Step<U, E> {
+    Step::Now(Resolution::Resolve(value))
+}
+
+#[inline]
+fn reason<U, E>(reason: E) -> Step<U, E> {
+    Step::Now(Resolution::Reject(reason))
 }
 
 /// The methods that `Promise` and `On` share; `link` is where they differ.
@@ -73,7 +89,7 @@ macro_rules! chain_methods {
                 U: Send + 'static,
             {
                 self.link(Location::caller(), move |outcome, site| match outcome {
-                    Ok(value) => f(value).into_resolution(),
+                    Ok(value) => decided(f(value)),
                     Err(reason) => passed(reason, site),
                 })
             }
@@ -101,10 +117,10 @@ macro_rules! chain_methods {
                 U: Send + 'static,
             {
                 self.link(Location::caller(), move |outcome, site| match outcome {
-                    Ok(value) => on_fulfilled(value).into_resolution(),
+                    Ok(value) => decided(on_fulfilled(value)),
                     Err(mut reason) => {
                         trace_through(&mut reason, site);
-                        on_rejected(reason).into_resolution()
+                        decided(on_rejected(reason))
                     }
                 })
             }
@@ -145,7 +161,7 @@ macro_rules! chain_methods {
                     if let Err(reason) = &mut outcome {
                         trace_through(reason, site);
                     }
-                    f(outcome).into_resolution()
+                    decided(f(outcome))
                 })
             }
 
@@ -165,10 +181,10 @@ macro_rules! chain_methods {
                 R: IntoPromise<T, E, Via>,
             {
                 self.link(Location::caller(), move |outcome, site| match outcome {
-                    Ok(value) => Resolution::Resolve(value),
+                    Ok(value) => self::value(value),
                     Err(mut reason) => {
                         trace_through(&mut reason, site);
-                        f(reason).into_resolution()
+                        decided(f(reason))
                     }
                 })
             }
@@ -193,10 +209,10 @@ macro_rules! chain_methods {
                 R: IntoPromise<T, E, Via>,
             {
                 self.link(Location::caller(), move |outcome, site| match outcome {
-                    Ok(value) => Resolution::Resolve(value),
+                    Ok(value) => self::value(value),
                     Err(mut reason) => {
                         trace_through(&mut reason, site);
-                        if predicate(&reason) { f(reason).into_resolution() } else { Resolution::Reject(reason) }
+                        if predicate(&reason) { decided(f(reason)) } else { self::reason(reason) }
                     }
                 })
             }
@@ -223,17 +239,18 @@ macro_rules! chain_methods {
                     if let Err(reason) = &mut outcome {
                         trace_through(reason, site);
                     }
-                    // An error of the handler itself rejects at once; otherwise a promise hands the outcome on, which takes
-                    // the ticks that it takes in JavaScript.
-                    let done = match f().into_resolution() {
-                        Resolution::Reject(reason) => return Resolution::Reject(reason),
-                        Resolution::Resolve(()) => Promise::from_handle(core::settled(Ok(()), site)),
-                        Resolution::Adopt(promise) => promise,
-                    };
-                    Resolution::Adopt(done.link(site, move |done: Result<(), E>, _| match done {
-                        Ok(()) => outcome.into(),
-                        Err(reason) => Resolution::Reject(reason),
-                    }))
+                    match f().into_resolution() {
+                        Resolution::Resolve(()) => Step::InTwoTicks(outcome),
+                        // An error of the handler itself rejects at once.
+                        Resolution::Reject(reason) => self::reason(reason),
+                        Resolution::Adopt(done) => {
+                            let passed_on = done.link(site, move |done: Result<(), E>, _| match done {
+                                Ok(()) => Step::Now(outcome.into()),
+                                Err(reason) => self::reason(reason),
+                            });
+                            Step::Now(Resolution::Adopt(passed_on))
+                        }
+                    }
                 })
             }
 
@@ -252,7 +269,7 @@ macro_rules! chain_methods {
                 U: Send + 'static,
             {
                 self.link(Location::caller(), move |outcome, site| match outcome {
-                    Ok(value) => Resolution::Resolve(f(value)),
+                    Ok(value) => self::value(f(value)),
                     Err(reason) => passed(reason, site),
                 })
             }
@@ -270,7 +287,7 @@ macro_rules! chain_methods {
                 self.link(Location::caller(), move |outcome, site| match outcome {
                     Ok(value) => {
                         f(&value);
-                        Resolution::Resolve(value)
+                        self::value(value)
                     }
                     Err(reason) => passed(reason, site),
                 })
@@ -288,11 +305,11 @@ macro_rules! chain_methods {
             #[track_caller]
             pub fn tap_err(self, f: impl FnOnce(&E) + Send + 'static) -> Promise<T, E> {
                 self.link(Location::caller(), move |outcome, site| match outcome {
-                    Ok(value) => Resolution::Resolve(value),
+                    Ok(value) => self::value(value),
                     Err(mut reason) => {
                         trace_through(&mut reason, site);
                         f(&reason);
-                        Resolution::Reject(reason)
+                        self::reason(reason)
                     }
                 })
             }
@@ -319,10 +336,10 @@ macro_rules! chain_methods {
                 E2: From<Fault> + Send + 'static,
             {
                 self.link(Location::caller(), move |outcome, site| match outcome {
-                    Ok(value) => Resolution::Resolve(value),
+                    Ok(value) => self::value(value),
                     Err(mut reason) => {
                         trace_through(&mut reason, site);
-                        Resolution::Reject(f(reason))
+                        self::reason(f(reason))
                     }
                 })
             }
@@ -372,7 +389,7 @@ where
     /// ```
     #[track_caller]
     pub fn settled(self) -> Promise<Result<T, E>, E> {
-        self.link(Location::caller(), |outcome, _| Resolution::Resolve(outcome))
+        self.link(Location::caller(), |outcome, _| value(outcome))
     }
 }
 
@@ -394,8 +411,8 @@ where
     #[track_caller]
     pub fn flatten(self) -> Promise<T, E> {
         self.link(Location::caller(), |outcome, site| match outcome {
-            Ok(Ok(value)) => Resolution::Resolve(value),
-            Ok(Err(reason)) => Resolution::Reject(reason.into()),
+            Ok(Ok(value)) => self::value(value),
+            Ok(Err(reason)) => self::reason(reason.into()),
             Err(reason) => passed(reason, site),
         })
     }
@@ -418,7 +435,7 @@ where
     #[track_caller]
     pub fn flatten(self) -> Promise<T, E> {
         self.link(Location::caller(), |outcome, site| match outcome {
-            Ok(promise) => Resolution::Adopt(promise),
+            Ok(promise) => Step::Now(Resolution::Adopt(promise)),
             Err(reason) => passed(reason, site),
         })
     }

@@ -190,13 +190,14 @@ impl<E> IntoPromise<(), E, via::Unit> for () {
 
 /// `!` cannot be written on stable Rust, but it can be projected.
 mod never {
+    #[expect(unnameable_types, reason = "needed to project the type, and for nothing else")]
     pub trait Returns {
         type Output;
     }
     impl<R> Returns for fn() -> R {
         type Output = R;
     }
-    pub type Never = <fn() -> ! as Returns>::Output;
+    pub(super) type Never = <fn() -> ! as Returns>::Output;
 }
 
 /// A handler that only panics.

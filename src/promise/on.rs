@@ -1,7 +1,7 @@
 //! The next handler runs elsewhere.
 
 use super::{Promise, Resolution};
-use crate::core::{self, Site};
+use crate::core::{self, Site, Step};
 use crate::error::{Fault, panic};
 use crate::pool::{Executor, Job};
 use std::fmt;
@@ -63,14 +63,14 @@ where
     where
         U: Send + 'static,
         E2: From<Fault> + Send + 'static,
-        F: FnOnce(Result<T, E>, Site) -> Resolution<U, E2> + Send + 'static,
+        F: FnOnce(Result<T, E>, Site) -> Step<U, E2> + Send + 'static,
     {
         let executor = self.executor;
         let (promise, resolver) = Promise::<U, E2>::pending_at(site);
         // The executor may refuse the job and drop it: what is in it stays within reach to be told why.
-        let dispatch = move |outcome: Result<T, E>, site: Site| -> Resolution<(), Fault> {
+        let dispatch = move |outcome: Result<T, E>, site: Site| -> Step<(), Fault> {
             if !resolver.is_wanted() && resolver.is_settled() {
-                return Resolution::Resolve(());
+                return Resolution::Resolve(()).into();
             }
             let work = Arc::new(Mutex::new(Some((handler, outcome, resolver))));
             let there = work.clone();
@@ -78,16 +78,17 @@ where
             let job: Job = Box::new(move || {
                 let Some((handler, outcome, resolver)) = take(&there) else { return };
                 match panic::catch(Some(site), || handler(outcome, site)) {
-                    Ok(Resolution::Resolve(value)) => panic::drop_quietly(resolver.settle(Ok(value))),
-                    Ok(Resolution::Reject(reason)) => panic::drop_quietly(resolver.settle(Err(reason))),
-                    Ok(Resolution::Adopt(inner)) => panic::drop_quietly(resolver.adopt(inner)),
+                    Ok(Step::Now(Resolution::Resolve(value))) => panic::drop_quietly(resolver.settle(Ok(value))),
+                    Ok(Step::Now(Resolution::Reject(reason))) => panic::drop_quietly(resolver.settle(Err(reason))),
+                    Ok(Step::Now(Resolution::Adopt(inner))) => panic::drop_quietly(resolver.adopt(inner)),
+                    Ok(Step::InTwoTicks(outcome)) => panic::drop_quietly(resolver.settle(outcome)),
                     Err(fault) => {
                         resolver.fault(fault);
                     }
                 }
             });
             let refused = match panic::catch(Some(site), || executor.execute(job)) {
-                Ok(Ok(())) => return Resolution::Resolve(()),
+                Ok(Ok(())) => return Resolution::Resolve(()).into(),
                 Ok(Err(rejected)) => rejected.fault,
                 Err(fault) => fault,
             };
@@ -98,7 +99,7 @@ where
                 panic::drop_quietly(handler);
                 panic::drop_quietly(outcome);
             }
-            Resolution::Resolve(())
+            Resolution::Resolve(()).into()
         };
         // A handle without an owner: the job runs all the same, and has no outcome of its own to report.
         let source = core::derive(self.promise.into_handle(), core::current_or_global(), site, dispatch);

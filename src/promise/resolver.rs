@@ -5,6 +5,7 @@ use crate::core::{self, Producer};
 use crate::error::{CancelReason, Fault, Rejection, panic};
 use std::fmt;
 use std::ops::Deref;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// The producer's end of a promise: it decides the outcome, once.
 ///
@@ -27,6 +28,11 @@ use std::ops::Deref;
 pub struct Resolver<T, E = Rejection> {
     producer: Producer<T, E>,
 }
+
+/// Resolvers are pointers, and no panic leaves what they point to half changed.
+impl<T, E> Unpin for Resolver<T, E> {}
+impl<T, E> UnwindSafe for Resolver<T, E> {}
+impl<T, E> RefUnwindSafe for Resolver<T, E> {}
 
 impl<T, E> Clone for Resolver<T, E> {
     fn clone(&self) -> Self {

@@ -3,15 +3,15 @@
 #[macro_use]
 mod support;
 
-mod aplus;
-mod chain;
+// mod aplus;
+// mod chain;
 mod children;
-mod combinators;
+// mod combinators;
 mod common;
 mod event_loop;
 mod hostile;
 mod interop;
-mod order;
-mod pool;
+// mod order;
+// mod pool;
 mod ticks;
 mod wakers;
