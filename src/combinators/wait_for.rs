@@ -157,9 +157,9 @@ where
             let (alarm, setter) = alarm::pair();
             let waiting = Waiting::new(mode, members.len(), Some(alarm));
             let (promise, handle) = gather_with_handle(members, waiting, site);
-            setter.set(LoopHandle::current_or_global().call_later(limit, move || {
-                handle.end();
-            }));
+            if let Some(handle) = handle {
+                setter.set(alarm::end_after(&LoopHandle::current_or_global(), limit, handle));
+            }
             promise
         }
         Err(fault) => Promise::rejected(fault.into()),

@@ -122,13 +122,36 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Shared<T, 
 /// Ends a gather from outside.
 #[derive(Clone)]
 pub(crate) struct GatherHandle {
-    end: Arc<dyn Fn() -> bool + Send + Sync>,
+    gather: Arc<dyn Endable>,
+}
+
+trait Endable: Send + Sync {
+    fn end(&self);
+    fn fail(&self, fault: Fault);
+}
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Endable for Shared<T, E, C> {
+    fn end(&self) {
+        let shared = self.clone();
+        job::post(self.get().place, move || end(&shared));
+    }
+
+    fn fail(&self, fault: Fault) {
+        let collect = self.get().collect.lock().take();
+        self.get().result.fault(fault);
+        panic::drop_quietly(collect);
+    }
 }
 
 impl GatherHandle {
-    /// Has the collector finish with what it has. False: it was over already.
-    pub(crate) fn end(&self) -> bool {
-        (self.end)()
+    /// Has the collector finish with what it has, in a job of its own, unless it is over by then.
+    pub(crate) fn end(&self) {
+        self.gather.end();
+    }
+
+    /// Rejects the gather's promise, unless it is over.
+    pub(crate) fn fail(&self, fault: Fault) {
+        self.gather.fail(fault);
     }
 }
 
@@ -142,30 +165,19 @@ where
     begin(members, collect, site).0
 }
 
-/// As [`gather`], with a handle to end it.
+/// As [`gather`], with a handle to end it; none if a member's outcome was taken before.
 pub(crate) fn gather_with_handle<T, E, C>(
     members: Vec<Promise<T, E>>,
     collect: C,
     site: Site,
-) -> (Promise<C::Value, C::Reason>, GatherHandle)
+) -> (Promise<C::Value, C::Reason>, Option<GatherHandle>)
 where
     T: Send + 'static,
     E: Send + 'static,
     C: Collect<T, E>,
 {
     let (promise, shared) = begin(members, collect, site);
-    let end: Arc<dyn Fn() -> bool + Send + Sync> = match shared {
-        Some(shared) => Arc::new(move || {
-            if shared.get().result.is_settled() {
-                return false;
-            }
-            let (place, shared) = (shared.get().place, shared.clone());
-            job::post(place, move || end(&shared));
-            true
-        }),
-        None => Arc::new(|| false),
-    };
-    (promise, GatherHandle { end })
+    (promise, shared.map(|shared| GatherHandle { gather: Arc::new(shared) }))
 }
 
 type Begun<T, E, C> = (Promise<<C as Collect<T, E>>::Value, <C as Collect<T, E>>::Reason>, Option<Shared<T, E, C>>);

@@ -7,9 +7,10 @@ use super::notice::{self, Watch};
 use super::place::PlaceId;
 use super::slot::{self, Look};
 use super::waker::{self, Unlisted, WakerBlock};
-use crate::error::CancelReason;
+use crate::error::{CancelReason, panic};
 use std::marker::PhantomData;
 use std::mem;
+use std::panic::Location;
 use std::ptr;
 use std::task::{Context, Poll};
 
@@ -191,8 +192,18 @@ impl<T, E> Handle<T, E> {
             // SAFETY: a consumer may add one; `take` uses it up.
             unsafe { (*head).retain() };
         }
+        // SAFETY: alive by the share that `take` uses up.
+        let convert = unsafe { (*head).vtable.from_fault };
         // SAFETY: settled, and a share to use up: ours, or the one just made.
-        unsafe { slot::take::<T, E>(head, false) }
+        let take = || unsafe { slot::take::<T, E>(head, false) };
+        match convert {
+            // A clone that panics is this consumer's rejection.
+            Some(convert) if !only => panic::catch(None, take).unwrap_or_else(|fault| {
+                // SAFETY: this promise's own conversion.
+                Err((unsafe { convert.get::<E>() })(fault, Location::caller()))
+            }),
+            _ => take(),
+        }
     }
 
     /// A second consumer.

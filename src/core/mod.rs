@@ -90,7 +90,7 @@ mod waker;
 pub(crate) use callable::call;
 pub(crate) use cancel::Canceller;
 pub(crate) use derived::{Step, derive};
-pub(crate) use gather::{Collect, gather, gather_with_handle};
+pub(crate) use gather::{Collect, GatherHandle, gather, gather_with_handle};
 pub(crate) use guarded::Guarded;
 pub(crate) use handle::{Handle, Status};
 pub(crate) use job::post;

@@ -3,7 +3,7 @@
 use crate::Promise;
 use crate::core::{Guarded, Site};
 use crate::error::{Fault, panic};
-use crate::promise::Resolver;
+use crate::promise::Ending;
 use async_executor::Executor;
 use std::pin::pin;
 use std::task::Poll;
@@ -19,25 +19,16 @@ where
     E: From<Fault> + Send + 'static,
 {
     let (promise, resolver) = Promise::pending_at(site);
-    let task = drive(Guarded::new(future), Ending(resolver), site);
+    let task = drive(Guarded::new(future), Ending::new(resolver), site);
     executor.spawn(task).detach();
     promise
-}
-
-/// The resolver of a task. A task that is thrown away unfinished was its loop's.
-struct Ending<T, E>(Resolver<T, E>);
-
-impl<T, E> Drop for Ending<T, E> {
-    fn drop(&mut self) {
-        self.0.fault(Fault::LoopClosed);
-    }
 }
 
 async fn drive<T, E, F>(future: Guarded<F>, ending: Ending<T, E>, site: Site)
 where
     F: Future<Output = Result<T, E>>,
 {
-    let resolver = &ending.0;
+    let Some(resolver) = ending.resolver() else { return };
     let mut future = pin!(future);
     let mut waits = false;
     let result = std::future::poll_fn(|context| {

@@ -1,12 +1,11 @@
 //! How a pool is set up.
 
-use super::shared::{Settings, Shared};
+use super::shared::{Settings, Start};
 use super::{ThreadPool, worker};
 use crate::Fault;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io, thread};
+use std::{fmt, thread};
 
 /// How many jobs can be queued unless `queue_limit` says otherwise. So many jobs take some hundred megabytes: enough for
 /// any honest burst, while a producer that has run away is told so before the memory ends.
@@ -33,7 +32,7 @@ pub struct ThreadPoolBuilder {
     queue_limit: Option<usize>,
     thread_name: Option<String>,
     pub(super) idle: Option<Duration>,
-    pub(super) start: Option<fn(String, Arc<Shared>) -> io::Result<()>>,
+    pub(super) start: Option<Start>,
 }
 
 impl fmt::Debug for ThreadPoolBuilder {
@@ -85,9 +84,8 @@ impl ThreadPoolBuilder {
     /// assert!(matches!(error, Fault::InvalidConfig { .. }));
     /// ```
     pub fn build(self) -> Result<ThreadPool, Fault> {
-        let max_workers = self
-            .max_workers
-            .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+        let max_workers =
+            self.max_workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
         if max_workers == 0 {
             return Err(Fault::InvalidConfig { what: "a pool of zero workers".into() });
         }

@@ -47,6 +47,8 @@ struct State<I, F, T> {
     /// Inputs that are being worked on.
     open: usize,
     lanes: usize,
+    /// Why a lane was thrown away.
+    lost: Option<Fault>,
     /// Nothing more is drawn, and nothing more is kept.
     over: bool,
 }
@@ -91,6 +93,7 @@ pub(super) fn start<X, I, F, T>(
         values: Vec::new(),
         open: 0,
         lanes: 0,
+        lost: None,
         over: false,
     };
     let map = Arc::new(Map {
@@ -101,6 +104,12 @@ pub(super) fn start<X, I, F, T>(
         stop: executor.as_thread_pool().map(|pool| pool.token().signal()),
         window,
         site,
+    });
+    let cancelled = Arc::downgrade(&map);
+    map.resolver.on_cancel(move |reason| {
+        if let Some(map) = cancelled.upgrade() {
+            map.fail(Fault::Cancelled { reason: reason.clone() });
+        }
     });
     // A lane of its own, so that the others may come and go before all have started.
     let guard = Lane::new(&map);
@@ -133,7 +142,7 @@ fn hand_over<X: Executor + ?Sized>(executor: &X, job: Job, site: &'static Locati
     match accepted {
         Ok(Ok(())) => Ok(()),
         Ok(Err(refused)) => {
-            task::discard(refused.job, refused.fault.clone());
+            panic::drop_quietly(refused.job);
             Err(refused.fault)
         }
         Err(fault) => Err(fault),
@@ -315,11 +324,15 @@ where
 impl<I, F, T> Map<I, F, T> {
     /// Takes a lane off. If it was the last one, and there is work left: why nobody will do it.
     fn leave(&self) -> Option<Fault> {
+        let reason = task::discard_reason();
         let mut state = lock(&self.state);
         state.lanes -= 1;
-        let left = state.lanes == 0 && !state.over;
-        drop(state);
-        left.then(|| task::discard_reason().unwrap_or(Fault::Abandoned { created_at: self.site }))
+        // The lane that handed over to the one that was discarded may be the last to go.
+        state.lost = reason.or(state.lost.take());
+        if state.lanes > 0 || state.over {
+            return None;
+        }
+        Some(state.lost.take().unwrap_or(Fault::Abandoned { created_at: self.site }))
     }
 
     /// Rejects, and lets go of everything.

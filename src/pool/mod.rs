@@ -29,7 +29,7 @@ mod help;
 mod map;
 mod queue;
 mod shared;
-mod task;
+pub(crate) mod task;
 #[cfg(test)]
 mod tests;
 mod thread_pool;
@@ -41,7 +41,6 @@ pub use ext::ExecutorExt;
 pub use thread_pool::{PoolStats, Shutdown, ThreadPool};
 
 pub(crate) use help::{Helped, help_while};
-pub(crate) use task::discard_reason;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -21,7 +21,6 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-
 pub(super) struct Settings {
     /// At least one.
     pub(super) max_workers: usize,
@@ -30,8 +29,10 @@ pub(super) struct Settings {
     /// How long a worker waits for a job before its thread ends.
     pub(super) idle: Duration,
     /// Starts a thread of this name that is a worker.
-    pub(super) start: fn(String, Arc<Shared>) -> io::Result<()>,
+    pub(super) start: Start,
 }
+
+pub(super) type Start = fn(String, Arc<Shared>) -> io::Result<()>;
 
 pub(super) struct Shared {
     settings: Settings,
@@ -291,8 +292,10 @@ impl Shared {
     /// Waits for the end. False: that takes longer.
     pub(super) fn wait_for_end(&self, limit: Duration) -> bool {
         let state = lock(&self.state);
-        let (state, _) =
-            self.ended.wait_timeout_while(state, limit, |state| !state.is_over()).unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self
+            .ended
+            .wait_timeout_while(state, limit, |state| !state.is_over())
+            .unwrap_or_else(PoisonError::into_inner);
         state.is_over()
     }
 }

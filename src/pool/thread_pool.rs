@@ -219,7 +219,7 @@ impl ThreadPool {
     ///
     /// Every handle of the pool is told at once; jobs that come later reject with [`Fault::PoolClosed`]. A second call
     /// can be stricter than the first, and has a promise of its own. Dropping the promise or cancelling it changes
-    /// nothing.
+    /// nothing. A job that blocks until its own pool has ended waits for itself.
     ///
     /// # Errors
     ///

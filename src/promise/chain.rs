@@ -32,7 +32,7 @@ fn passed<U, E: 'static>(mut reason: E, site: Site) -> Step<U, E> {
 /// The decision of a handler's result.
 #[inline]
 fn decided<U, E, R: IntoPromise<U, E, Via>, Via>(result: R) -> Step<U, E> {
-    Step::Now(result.into_resolution())
+    result.into_decision().0
 }
 
 #[inline]
@@ -239,18 +239,18 @@ macro_rules! chain_methods {
                     if let Err(reason) = &mut outcome {
                         trace_through(reason, site);
                     }
-                    match f().into_resolution() {
-                        Resolution::Resolve(()) => Step::InTwoTicks(outcome),
+                    let done = match decided(f()) {
+                        Step::Now(Resolution::Resolve(())) => return Step::InTwoTicks(outcome),
                         // An error of the handler itself rejects at once.
-                        Resolution::Reject(reason) => self::reason(reason),
-                        Resolution::Adopt(done) => {
-                            let passed_on = done.link(site, move |done: Result<(), E>, _| match done {
-                                Ok(()) => Step::Now(outcome.into()),
-                                Err(reason) => self::reason(reason),
-                            });
-                            Step::Now(Resolution::Adopt(passed_on))
-                        }
-                    }
+                        Step::Now(Resolution::Reject(reason)) => return self::reason(reason),
+                        Step::Now(Resolution::Adopt(done)) => done,
+                        // A future that was ready: the settled promise that it is in JavaScript.
+                        Step::InTwoTicks(done) => Promise::from_handle(core::settled(done, site)),
+                    };
+                    Step::Now(Resolution::Adopt(done.link(site, move |done: Result<(), E>, _| match done {
+                        Ok(()) => Step::Now(outcome.into()),
+                        Err(reason) => self::reason(reason),
+                    })))
                 })
             }
 

@@ -1,7 +1,7 @@
 //! Constructors.
 
 use super::{IntoPromise, Promise, Reject, Resolution, Resolve, Resolver};
-use crate::core::{self, Site};
+use crate::core::{self, Site, Step};
 use crate::error::{Fault, Rejection, panic};
 use std::panic::Location;
 
@@ -97,17 +97,17 @@ impl<T> Promise<T> {
         T: Send + 'static,
     {
         let site = Location::caller();
-        match panic::catch(Some(site), || f().into_resolution()) {
-            Ok(Resolution::Resolve(value)) => Self::from_handle(core::settled(Ok(value), site)),
-            Ok(Resolution::Reject(reason)) => Self::from_handle(core::settled(Err(reason), site)),
-            Ok(Resolution::Adopt(inner)) => {
-                let (promise, resolver) = Self::pending_at(site);
-                // Nobody else has the resolver, so it is not refused.
-                drop(resolver.adopt(inner));
-                promise
-            }
-            Err(fault) => Self::from_handle(core::faulted(fault, site)),
-        }
+        let inner = match panic::catch(Some(site), || f().into_decision().0) {
+            Ok(Step::Now(Resolution::Resolve(value))) => return Self::from_handle(core::settled(Ok(value), site)),
+            Ok(Step::Now(Resolution::Reject(reason))) => return Self::from_handle(core::settled(Err(reason), site)),
+            Ok(Step::Now(Resolution::Adopt(inner))) => inner,
+            Ok(Step::InTwoTicks(outcome)) => Self::from_handle(core::settled(outcome, site)),
+            Err(fault) => return Self::from_handle(core::faulted(fault, site)),
+        };
+        let (promise, resolver) = Self::pending_at(site);
+        // Nobody else has the resolver, so it is not refused.
+        drop(resolver.adopt(inner));
+        promise
     }
 
     /// Runs a future as a task of the current event loop, or of the global one.

@@ -1,6 +1,7 @@
 //! What a handler may return.
 
 use super::{Promise, Resolution};
+use crate::core::Step;
 use crate::error::{Fault, panic};
 use std::any::Any;
 use std::task::{Context, Poll, Waker};
@@ -37,13 +38,32 @@ pub trait IntoPromise<T, E, Via>: Sized {
 
     /// The decision that it stands for; a promise only where it has to be waited for.
     #[doc(hidden)]
-    fn into_resolution(self) -> Resolution<T, E> {
-        Resolution::Adopt(self.into_promise())
+    fn into_decision(self) -> via::Decision<T, E> {
+        Resolution::Adopt(self.into_promise()).into()
     }
 }
 
 /// The markers behind `Via`.
 pub mod via {
+    use crate::core::Step;
+
+    /// What a handler's result comes to.
+    #[doc(hidden)]
+    pub struct Decision<T, E>(pub(crate) Step<T, E>);
+
+    impl<T, E> From<crate::Resolution<T, E>> for Decision<T, E> {
+        #[inline]
+        fn from(resolution: crate::Resolution<T, E>) -> Self {
+            Self(Step::Now(resolution))
+        }
+    }
+
+    impl<T, E> std::fmt::Debug for Decision<T, E> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Decision")
+        }
+    }
+
     /// A [`Resolution`](crate::Resolution).
     #[derive(Debug)]
     pub enum Resolution {}
@@ -75,8 +95,8 @@ impl<T, E> IntoPromise<T, E, via::Resolution> for Resolution<T, E> {
     }
 
     #[inline]
-    fn into_resolution(self) -> Resolution<T, E> {
-        self
+    fn into_decision(self) -> via::Decision<T, E> {
+        self.into()
     }
 }
 
@@ -87,8 +107,8 @@ impl<T, E> IntoPromise<T, E, via::Outcome> for Result<T, E> {
     }
 
     #[inline]
-    fn into_resolution(self) -> Resolution<T, E> {
-        self.into()
+    fn into_decision(self) -> via::Decision<T, E> {
+        Resolution::from(self).into()
     }
 }
 
@@ -108,19 +128,20 @@ where
         }
     }
 
-    fn into_resolution(self) -> Resolution<T, E> {
+    fn into_decision(self) -> via::Decision<T, E> {
         let future = match as_promise(self) {
-            Ok(promise) => return Resolution::Adopt(promise),
+            Ok(promise) => return Resolution::Adopt(promise).into(),
             Err(future) => future,
         };
-        // Polled once here and now; a task only if it has to wait.
+        // Polled once here and now; a task only if it has to wait. A future that is ready takes the ticks of the settled
+        // promise that it is in JavaScript.
         let mut future = Box::pin(future);
         match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(outcome) => {
                 panic::drop_quietly(future);
-                outcome.into()
+                via::Decision(Step::InTwoTicks(outcome))
             }
-            Poll::Pending => Resolution::Adopt(start(future)),
+            Poll::Pending => Resolution::Adopt(start(future)).into(),
         }
     }
 }
@@ -168,8 +189,8 @@ where
         })
     }
 
-    fn into_resolution(self) -> Resolution<(), E> {
-        IntoPromise::<(), E, via::Future>::into_resolution(async move {
+    fn into_decision(self) -> via::Decision<(), E> {
+        IntoPromise::<(), E, via::Future>::into_decision(async move {
             self.await;
             Ok(())
         })
@@ -183,8 +204,8 @@ impl<E> IntoPromise<(), E, via::Unit> for () {
     }
 
     #[inline]
-    fn into_resolution(self) -> Resolution<(), E> {
-        Resolution::Resolve(())
+    fn into_decision(self) -> via::Decision<(), E> {
+        Resolution::Resolve(()).into()
     }
 }
 

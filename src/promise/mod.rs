@@ -16,6 +16,7 @@ pub use into_promise::{IntoPromise, via};
 pub use look::State;
 pub use on::On;
 pub use resolution::Resolution;
+pub(crate) use resolver::Ending;
 pub use resolver::{Reject, Resolve, Resolver};
 pub use subscription::Subscription;
 

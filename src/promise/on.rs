@@ -1,6 +1,6 @@
 //! The next handler runs elsewhere.
 
-use super::{Promise, Resolution};
+use super::{Ending, Promise, Resolution};
 use crate::core::{self, Site, Step};
 use crate::error::{Fault, panic};
 use crate::pool::{Executor, Job};
@@ -67,6 +67,7 @@ where
     {
         let executor = self.executor;
         let (promise, resolver) = Promise::<U, E2>::pending_at(site);
+        let last_word = Ending::new(resolver.clone());
         // The executor may refuse the job and drop it: what is in it stays within reach to be told why.
         let dispatch = move |outcome: Result<T, E>, site: Site| -> Step<(), Fault> {
             if !resolver.is_wanted() && resolver.is_settled() {
@@ -101,9 +102,16 @@ where
             }
             Resolution::Resolve(()).into()
         };
-        // A handle without an owner: the job runs all the same, and has no outcome of its own to report.
-        let source = core::derive(self.promise.into_handle(), core::current_or_global(), site, dispatch);
-        drop(source);
+        let place = core::current_or_global();
+        let dispatched = core::derive(self.promise.into_handle(), place, site, dispatch);
+        // Why it could not even be dispatched, for instance because the outcome's clone panicked.
+        let failed = move |dispatched: Result<(), Fault>, _| -> Step<(), Fault> {
+            if let (Some(resolver), Err(fault)) = (last_word.release(), dispatched) {
+                resolver.fault(fault);
+            }
+            Resolution::Resolve(()).into()
+        };
+        drop(core::derive(dispatched, place, site, failed));
         promise
     }
 }

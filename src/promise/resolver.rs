@@ -142,6 +142,33 @@ impl<T, E> Resolver<T, E> {
     }
 }
 
+/// A resolver that a loop holds: if the loop throws it away undecided, the promise rejects with `LoopClosed`.
+pub(crate) struct Ending<T, E>(Option<Resolver<T, E>>);
+
+impl<T, E> Ending<T, E> {
+    pub(crate) fn new(resolver: Resolver<T, E>) -> Self {
+        Self(Some(resolver))
+    }
+
+    /// An ordinary resolver again.
+    pub(crate) fn release(mut self) -> Option<Resolver<T, E>> {
+        self.0.take()
+    }
+
+    /// The resolver, until `release`.
+    pub(crate) fn resolver(&self) -> Option<&Resolver<T, E>> {
+        self.0.as_ref()
+    }
+}
+
+impl<T, E> Drop for Ending<T, E> {
+    fn drop(&mut self) {
+        if let Some(resolver) = &self.0 {
+            resolver.fault(Fault::LoopClosed);
+        }
+    }
+}
+
 impl<T, E> fmt::Debug for Resolver<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolver")

@@ -1,7 +1,29 @@
 //! Timers that go with what they time.
 
-use crate::event_loop::TimerHandle;
+use crate::Fault;
+use crate::core::GatherHandle;
+use crate::event_loop::{LoopHandle, TimerHandle};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Ends a gather after a while; if the loop goes away first, the gather fails with it.
+pub(crate) fn end_after(event_loop: &LoopHandle, after: Duration, gather: GatherHandle) -> TimerHandle {
+    let ring = Ring { gather, event_loop: event_loop.clone() };
+    event_loop.call_later(after, move || ring.gather.end())
+}
+
+struct Ring {
+    gather: GatherHandle,
+    event_loop: LoopHandle,
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        if self.event_loop.is_closed() {
+            self.gather.fail(Fault::LoopClosed);
+        }
+    }
+}
 
 /// Lives in what is timed; dropping it disarms the timer.
 pub(crate) struct Alarm(Arc<Mutex<State>>);

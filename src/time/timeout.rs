@@ -77,9 +77,9 @@ where
         let (alarm, setter) = alarm::pair();
         let deadline = Deadline { after, outcome: None, _alarm: alarm };
         let (promise, handle) = gather_with_handle(vec![self], deadline, Location::caller());
-        setter.set(LoopHandle::current_or_global().call_later(after, move || {
-            handle.end();
-        }));
+        if let Some(handle) = handle {
+            setter.set(alarm::end_after(&LoopHandle::current_or_global(), after, handle));
+        }
         promise
     }
 }

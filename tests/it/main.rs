@@ -3,7 +3,7 @@
 #[macro_use]
 mod support;
 
-// mod aplus;
+mod aplus;
 // mod chain;
 mod children;
 // mod combinators;
@@ -11,7 +11,7 @@ mod common;
 mod event_loop;
 mod hostile;
 mod interop;
-// mod order;
-// mod pool;
+mod order;
+mod pool;
 mod ticks;
 mod wakers;

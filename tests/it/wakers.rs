@@ -141,7 +141,11 @@ fn poll_slot(slot: &Slot, waker: &Waker) -> Option<Poll<Result<u8, Rejection>>> 
 fn a_waker_may_reenter_the_promise() {
     type Meddle = fn(&Slot, &Resolver<u8>);
     let meddles: [(&str, Meddle); 5] = [
-        ("drops the handle", |slot, _| drop(slot.lock().unwrap().take())),
+        ("drops the handle", |slot, _| {
+            // Not under the slot's own lock.
+            let promise = slot.lock().unwrap().take();
+            drop(promise);
+        }),
         ("settles", |_, resolver| {
             let _ = resolver.resolve(9);
         }),
@@ -182,7 +186,8 @@ fn a_waker_may_reenter_the_promise() {
                 let _ = resolver.resolve(5);
                 let outcome = event_loop.run(observer).unwrap();
                 assert!(outcome == 5 || (what == "settles" && outcome == 9), "{when} {what}: {outcome}");
-                drop(slot.lock().unwrap().take());
+                let promise = slot.lock().unwrap().take();
+                drop(promise);
                 event_loop.run_until_idle().unwrap();
                 assert!(hostile.drops() >= 2, "{when} {what}: both wakers are gone");
             }
