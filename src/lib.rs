@@ -78,7 +78,9 @@ pub use cancel::{AbortController, AbortSignal, CancelOnDrop, CancelOutcome};
 pub use combinators::{
     AsSettled, Blocking, JoinTuple, Keyed, Retry, WaitFor, Waited, as_settled, wait_for, wait_for_within,
 };
-pub use error::{AggregateError, CancelReason, Fault, Ok, Pending, Rejection, Result, Unhandled, on_unhandled_rejection};
+pub use error::{
+    AggregateError, CancelReason, Fault, Ok, Pending, Rejection, Result, Unhandled, on_unhandled_rejection,
+};
 #[cfg(not(loom))]
 pub use event_loop::{CallHandle, EnterGuard, EventLoop, EventLoopBuilder, LoopHandle, TimerHandle, block_on};
 #[cfg(not(loom))]

@@ -241,7 +241,8 @@ fn combinators_are_a_constant_beyond_their_result() {
         };
         for settled in [true, false] {
             let (few, many) = (cost(10, settled), cost(1000, settled));
-            assert!(few <= 8, "{name}, settled: {settled}: {few} blocks for 10 inputs");
+            // Result, slab and collector, and what lets a cancellation reach the members.
+            assert!(few <= 12, "{name}, settled: {settled}: {few} blocks for 10 inputs");
             assert!(many <= few + 2, "{name}, settled: {settled}: {few} blocks for 10 inputs, {many} for 1000");
         }
     }
@@ -262,7 +263,7 @@ fn a_spawned_future_is_at_most_two_blocks() {
 }
 
 #[test]
-fn a_pool_job_is_at_most_two_blocks() {
+fn a_pool_job_is_at_most_five_blocks() {
     let pool = ThreadPool::new(1);
     assert!(pool.submit(|| ()).wait().is_ok());
     let cost = usually(|| {
@@ -273,5 +274,6 @@ fn a_pool_job_is_at_most_two_blocks() {
         assert_eq!(promise.map(|promise| promise.wait().unwrap()), Some(3));
         cost
     });
-    assert!(cost <= 2, "{cost} blocks on the thread that submits");
+    // Promise and job; and what takes a queued job out when its promise is cancelled.
+    assert!(cost <= 5, "{cost} blocks on the thread that submits");
 }

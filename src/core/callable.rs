@@ -23,10 +23,7 @@ fn as_closure<T: 'static, E: 'static, A: 'static>(
 }
 
 /// The producer as a function.
-pub(crate) fn call<T: 'static, E: 'static, A: 'static, C>(
-    producer: &Producer<T, E>,
-    act: C,
-) -> &(dyn Fn(A) + 'static)
+pub(crate) fn call<T: 'static, E: 'static, A: 'static, C>(producer: &Producer<T, E>, act: C) -> &(dyn Fn(A) + 'static)
 where
     C: Fn(&Producer<T, E>, A) + Copy + 'static,
 {

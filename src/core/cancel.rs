@@ -153,10 +153,7 @@ unsafe fn stop_if_unwanted(source: *mut Head, reason: &CancelReason, site: Site)
     // SAFETY: alive by the share.
     unsafe {
         (*source).mark_handled();
-        if !(*source).state().is_settled()
-            && (*source).is_only_consumer()
-            && override_settle(source, reason, site)
-        {
+        if !(*source).state().is_settled() && (*source).is_only_consumer() && override_settle(source, reason, site) {
             return Some(source);
         }
         release_consumer(source);

@@ -270,7 +270,11 @@ impl<T, E> Handle<T, E> {
 impl<T, E> Drop for Handle<T, E> {
     #[inline]
     fn drop(&mut self) {
-        self.forget_task();
+        if matches!(self.target(), Target::Awaited(_)) {
+            // Whoever awaited it has seen to its rejection by giving up.
+            self.mark_handled();
+            self.forget_task();
+        }
         if let Target::Promise(head) = self.target() {
             // SAFETY: our share.
             unsafe { release_consumer(head) };

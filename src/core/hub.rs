@@ -290,12 +290,8 @@ pub(super) unsafe fn materialize<'a, E>(head: *mut Head, make: impl FnOnce() -> 
     if known.is_null() {
         let made = Box::into_raw(Box::new(make()));
         // ORDERING: AcqRel publishes the reason, or sees the one that was published first.
-        let exchanged = hub.materialized.compare_exchange(
-            ptr::null_mut(),
-            made.cast(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let exchanged =
+            hub.materialized.compare_exchange(ptr::null_mut(), made.cast(), Ordering::AcqRel, Ordering::Acquire);
         match exchanged {
             Ok(_) => known = made,
             Err(first) => {

@@ -53,10 +53,8 @@ unsafe fn free<T, E>(head: *mut Head) {
 }
 
 fn allocate<T, E>(vtable: &'static VTable, word: Word, refs: u32, resolvers: u32) -> *mut Head {
-    let root = Root::<T, E> {
-        head: Head::new(vtable, word, refs, resolvers),
-        slot: UnsafeCell::new(MaybeUninit::uninit()),
-    };
+    let root =
+        Root::<T, E> { head: Head::new(vtable, word, refs, resolvers), slot: UnsafeCell::new(MaybeUninit::uninit()) };
     Box::into_raw(Box::new(root)).cast()
 }
 
@@ -282,8 +280,7 @@ impl<T, E> Drop for Producer<T, E> {
     fn drop(&mut self) {
         // ORDERING: Acquire: if ours is the only resolver, what the others did happened before. Otherwise AcqRel, as in
         // `Arc`.
-        let last = self.head().aux.load(Ordering::Acquire) == 1
-            || self.head().aux.fetch_sub(1, Ordering::AcqRel) == 1;
+        let last = self.head().aux.load(Ordering::Acquire) == 1 || self.head().aux.fetch_sub(1, Ordering::AcqRel) == 1;
         if !last {
             return;
         }

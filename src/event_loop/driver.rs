@@ -82,11 +82,7 @@ impl<'a> Driver<'a> {
     /// One timer or one task. False: none is ready.
     pub(super) fn step(&mut self) -> bool {
         self.task_next = !self.task_next;
-        if self.task_next {
-            self.executor.try_tick() || self.fire_timer()
-        } else {
-            self.fire_timer() || self.executor.try_tick()
-        }
+        (!self.task_next && self.fire_timer()) || self.executor.try_tick() || (self.task_next && self.fire_timer())
     }
 
     fn fire_timer(&self) -> bool {

@@ -28,11 +28,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+/// What tells the pumper of a loop that a task or a timer is ready.
+type Watching = Pin<Box<dyn Future<Output = ()>>>;
+
 /// Spawns on the current loop, or else on the global one.
-pub(crate) fn spawn<T, E>(
-    future: impl Future<Output = Result<T, E>> + Send + 'static,
-    site: Site,
-) -> Promise<T, E>
+pub(crate) fn spawn<T, E>(future: impl Future<Output = Result<T, E>> + Send + 'static, site: Site) -> Promise<T, E>
 where
     T: Send + 'static,
     E: From<Fault> + Send + 'static,
@@ -69,7 +69,7 @@ where
 pub struct EventLoop {
     shared: Arc<LoopShared>,
     /// While the loop is pumped by hand: what wakes the pumper when a task or a timer is ready.
-    watch: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
+    watch: RefCell<Option<Watching>>,
     on_its_thread: PhantomData<*const ()>,
 }
 
@@ -368,11 +368,7 @@ struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    fn begin(
-        shared: &'a Arc<LoopShared>,
-        watch: &RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
-        is_pump: bool,
-    ) -> Result<Self, Fault> {
+    fn begin(shared: &'a Arc<LoopShared>, watch: &RefCell<Option<Watching>>, is_pump: bool) -> Result<Self, Fault> {
         // ORDERING: Relaxed, only the loop's own thread looks.
         if shared.running.swap(true, Ordering::Relaxed) {
             return Err(Fault::AlreadyRunning);

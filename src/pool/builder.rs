@@ -7,8 +7,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 use std::{fmt, thread};
 
-/// How many jobs can be queued unless `queue_limit` says otherwise. So many jobs take some hundred megabytes: enough for
-/// any honest burst, while a producer that has run away is told so before the memory ends.
+/// How many jobs can be queued unless `queue_limit` says otherwise: enough for any honest burst, while a producer that
+/// has run away is told so.
 const QUEUE_LIMIT: usize = 1 << 20;
 
 /// How long a thread without a job lives on.
@@ -54,8 +54,8 @@ impl ThreadPoolBuilder {
 
     /// At most so many jobs that wait for a thread. Default: 1,048,576. `usize::MAX` is no limit.
     ///
-    /// Jobs that a thread can take at once do not count, so with a limit of zero the pool takes a job only if one of its
-    /// `max_workers` threads is free for it. One more is refused with [`Fault::Full`] by
+    /// Jobs that a thread can take at once do not count, so with a limit of zero the pool takes a job only if one of
+    /// its `max_workers` threads is free for it. One more is refused with [`Fault::Full`] by
     /// [`try_submit`](ThreadPool::try_submit) and [`submit`](super::ExecutorExt::submit), and waits with
     /// [`submit_wait`](ThreadPool::submit_wait).
     pub fn queue_limit(mut self, count: usize) -> Self {

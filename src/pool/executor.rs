@@ -98,8 +98,8 @@ pub trait Executor: Send + Sync + 'static {
 }
 
 /// A bare closure is an executor. It must run the job, or hand it to somebody who does; a job that it drops rejects its
-/// promise with [`Fault::Abandoned`]. If the closure itself panics, so does `execute`; of a promise's job it becomes the
-/// rejection.
+/// promise with [`Fault::Abandoned`]. If the closure itself panics, so does `execute`; of a promise's job it becomes
+/// the rejection.
 ///
 /// `&X` and `Box<X>` are no executors, `Arc<X>` is.
 impl<F> Executor for F

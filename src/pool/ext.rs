@@ -11,8 +11,8 @@ use std::panic::Location;
 ///
 /// # Threads
 ///
-/// The closure runs on the executor. What it owns is dropped there before the promise settles; handlers that are chained
-/// to the promise run on their loop, as always.
+/// The closure runs on the executor. What it owns is dropped there before the promise settles; handlers that are
+/// chained to the promise run on their loop, as always.
 ///
 /// # Errors
 ///
@@ -21,8 +21,8 @@ use std::panic::Location;
 ///
 /// # Cancellation
 ///
-/// A job that is no longer wanted when its turn comes is not started: its promise was cancelled, or every handle of it was
-/// dropped with nothing chained to it. To run a closure for its effect alone, keep the promise, or use
+/// A job that is no longer wanted when its turn comes is not started: its promise was cancelled, or every handle of it
+/// was dropped with nothing chained to it. To run a closure for its effect alone, keep the promise, or use
 /// [`Executor::execute`].
 pub trait ExecutorExt: Executor {
     /// Runs a closure; its return value fulfils the promise.
@@ -106,8 +106,8 @@ pub trait ExecutorExt: Executor {
     /// expensive. At most twice as many as the executor runs at a time are under way. The first panic, of `f` or of the
     /// iterator, rejects the result, and nothing more is drawn; so does cancelling it.
     ///
-    /// Between two inputs the executor gets its turn to run other jobs that are queued. An executor that cannot be cloned
-    /// (a bare closure, a rayon pool) works on the inputs in one go; put it into an `Arc` where that matters.
+    /// Between two inputs the executor gets its turn to run other jobs that are queued. An executor that cannot be
+    /// cloned (a bare closure, a rayon pool) works on the inputs in one go; put it into an `Arc` where that matters.
     ///
     /// # Examples
     ///

@@ -1,9 +1,9 @@
 //! `map`: many inputs, a few at a time, results in order.
 //!
-//! The work runs in lanes. A lane is a job that draws an input, works on it, and comes back for the next. The inputs are
-//! held by one lane at a time, without a lock, because drawing runs foreign code; the first lane starts the others. After
-//! each input a lane goes to the end of the executor's queue; where the executor has no room or cannot be asked again,
-//! it goes on at once. So a lane is never in want of a place, and a pool that drains finishes its lanes.
+//! The work runs in lanes. A lane is a job that draws an input, works on it, and comes back for the next. The inputs
+//! are held by one lane at a time, without a lock, because drawing runs foreign code; the first lane starts the others.
+//! After each input a lane goes to the end of the executor's queue; where the executor has no room or cannot be asked
+//! again, it goes on at once. So a lane is never in want of a place, and a pool that drains finishes its lanes.
 
 use super::{Executor, Job, lock, task, worker};
 use crate::error::panic;

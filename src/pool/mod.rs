@@ -6,8 +6,8 @@
 //!
 //! # What every pool does
 //!
-//! 1. A panic is caught inside the job and rejects its promise with [`Fault::Panicked`](crate::Fault::Panicked), whatever
-//!    the pool would have done about it.
+//! 1. A panic is caught inside the job and rejects its promise with [`Fault::Panicked`](crate::Fault::Panicked),
+//!    whatever the pool would have done about it.
 //! 2. What a closure owns is dropped on the thread that ran it, before its promise settles, and under the same
 //!    protection.
 //! 3. A job that nobody wants any more is not started: its promise was cancelled, or all of its handles are gone and
@@ -16,9 +16,9 @@
 //!
 //! # How the thread pool works
 //!
-//! One lock guards the queue and the counters, see the module `shared`; no foreign code runs under it, and neither does a settle.
-//! A worker takes the oldest job, runs it, takes itself off the books, and only then settles the promise: whoever has
-//! waited for the promise finds the worker free and the job counted.
+//! One lock guards the queue and the counters, see the module `shared`; no foreign code runs under it, and neither does
+//! a settle. A worker takes the oldest job, runs it, takes itself off the books, and only then settles the promise:
+//! whoever has waited for the promise finds the worker free and the job counted.
 
 mod builder;
 mod executor;

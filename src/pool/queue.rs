@@ -13,8 +13,8 @@ pub(super) struct Waiter {
     pub(super) announce: Announce,
 }
 
-/// Jobs by number, in order of submission. One that waits for a place has its number from the start: it was there before
-/// everything that came later.
+/// Jobs by number, in order of submission. One that waits for a place has its number from the start: it was there
+/// before everything that came later.
 #[derive(Default)]
 pub(super) struct Queue {
     jobs: BTreeMap<u64, Job>,

@@ -109,8 +109,8 @@ impl Shared {
 
     // ---- in
 
-    /// Puts a job into the queue and gives its number. `wrap` makes the job once its place is certain; it runs under the
-    /// lock.
+    /// Puts a job into the queue and gives its number. `wrap` makes the job once its place is certain; it runs under
+    /// the lock.
     pub(super) fn enlist<L>(self: &Arc<Self>, load: L, wrap: impl FnOnce(L) -> Job) -> Result<u64, Rejected<L>> {
         let mut state = lock(&self.state);
         if let Err(fault) = self.make_place(&mut state) {
@@ -123,8 +123,8 @@ impl Shared {
         Ok(id)
     }
 
-    /// As `enlist`, but a job that finds no room waits for it. The announcement is given back if it did find room. `None`:
-    /// it was refused, and has been told.
+    /// As `enlist`, but a job that finds no room waits for it. The announcement is given back if it did find room.
+    /// `None`: it was refused, and has been told.
     pub(super) fn enlist_or_wait(self: &Arc<Self>, waiter: Waiter) -> Option<(u64, Option<Announce>)> {
         let mut state = lock(&self.state);
         let (id, announce) = match self.make_place(&mut state) {
@@ -162,8 +162,8 @@ impl Shared {
         state.queue.len() < self.settings.queue_limit.saturating_add(self.max_workers() - state.busy)
     }
 
-    /// Starts a thread if these are more jobs than the free workers can take. The lock is held, so that a failure can still
-    /// be told to whoever submits.
+    /// Starts a thread if these are more jobs than the free workers can take. The lock is held, so that a failure can
+    /// still be told to whoever submits.
     fn add_worker_for(self: &Arc<Self>, state: &mut State, jobs: usize) {
         if jobs <= state.workers - state.busy || state.workers >= self.max_workers() {
             return;

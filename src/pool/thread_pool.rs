@@ -25,8 +25,8 @@ use std::time::Duration;
 ///
 /// # Cancellation
 ///
-/// Cancelling the promise of a job that is queued takes the job out of the queue. A job that runs cannot be stopped from
-/// outside; one of [`submit_with`](super::ExecutorExt::submit_with) sees its token.
+/// Cancelling the promise of a job that is queued takes the job out of the queue. A job that runs cannot be stopped
+/// from outside; one of [`submit_with`](super::ExecutorExt::submit_with) sees its token.
 ///
 /// # Waiting inside a job
 ///
@@ -158,11 +158,11 @@ impl ThreadPool {
         }
     }
 
-    /// Submits a job as soon as there is room for it, without blocking. The outer promise is for the place in the queue,
-    /// the inner one for the result.
+    /// Submits a job as soon as there is room for it, without blocking. The outer promise is for the place in the
+    /// queue, the inner one for the result.
     ///
-    /// Places are given in the order of the calls, and nobody overtakes. Cancelling the outer promise takes the job back
-    /// while it waits. The outer promise rejects with [`Fault::PoolClosed`] if the pool is shut down, and with
+    /// Places are given in the order of the calls, and nobody overtakes. Cancelling the outer promise takes the job
+    /// back while it waits. The outer promise rejects with [`Fault::PoolClosed`] if the pool is shut down, and with
     /// [`Fault::Cancelled`] if [`Shutdown::Cancel`] comes before the place.
     ///
     /// # Examples

@@ -93,9 +93,7 @@ where
                 Ok(Err(rejected)) => rejected.fault,
                 Err(fault) => fault,
             };
-            if let Some((handler, outcome, resolver)) =
-                work.lock().unwrap_or_else(PoisonError::into_inner).take()
-            {
+            if let Some((handler, outcome, resolver)) = work.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 resolver.fault(refused);
                 panic::drop_quietly(handler);
                 panic::drop_quietly(outcome);

@@ -806,14 +806,16 @@ fn map_draws_no_more_than_it_works_on() {
                     most.fetch_max(ahead, SeqCst);
                 })
             };
-            let finished = done.clone();
+            let (finished, queued) = (done.clone(), Arc::new(AtomicUsize::new(0)));
+            let (watched, seen) = (pool.clone(), queued.clone());
             let job = pool.map(inputs, move |_| {
-                thread::yield_now();
+                seen.fetch_max(watched.stats().queued, SeqCst);
                 finished.fetch_add(1, SeqCst);
             });
             job.wait().unwrap();
             assert_eq!((drawn.load(SeqCst), done.load(SeqCst)), (500, 500));
             assert!(most.load(SeqCst) <= 2 * workers, "{} drawn ahead on {workers} workers", most.load(SeqCst));
+            assert!(queued.load(SeqCst) <= 2 * workers, "{} queued on {workers} workers", queued.load(SeqCst));
         }
     });
 }

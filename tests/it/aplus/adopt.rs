@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use thenable::{Fault, Promise, Rejection, Resolution};
 
-use super::{AT_ONCE, ALREADY, Bench, Cause, Colour, Event, Fulfilled, LATER, Mark, P, R, REFUSED, Rejected, TIMINGS};
+use super::{ALREADY, AT_ONCE, Bench, Cause, Colour, Event, Fulfilled, LATER, Mark, P, R, REFUSED, Rejected, TIMINGS};
 use super::{Timing, handler, row, rows, watch};
 use crate::common::{MS, outcome, quiet};
 use crate::support::{on_loop, quiet_bombs};

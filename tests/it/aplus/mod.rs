@@ -162,10 +162,12 @@ impl Bench<'_> {
 /// Registers both handlers under that name. Their own promise fulfils.
 fn watch(log: &Seen<Event>, name: &'static str, promise: &P) {
     let (on_value, on_reason) = (log.clone(), log.clone());
-    drop(promise.clone().then_or(
-        move |mark| on_value.add(Event::Value(name, mark)),
-        move |cause| on_reason.add(reason(name, cause)),
-    ));
+    drop(
+        promise.clone().then_or(
+            move |mark| on_value.add(Event::Value(name, mark)),
+            move |cause| on_reason.add(reason(name, cause)),
+        ),
+    );
 }
 
 fn reason(name: &'static str, cause: Cause) -> Event {

@@ -48,11 +48,8 @@ fn nested(outer: Colour, inner: Colour) {
                 Resolution::Resolve(Mark::new("done"))
             })));
         });
-        let expected = [
-            outer.event("outer begins", &bench.mark),
-            Event::Note("outer ends"),
-            inner.event("inner", &inner_mark),
-        ];
+        let expected =
+            [outer.event("outer begins", &bench.mark), Event::Note("outer ends"), inner.event("inner", &inner_mark)];
         assert_eq!(bench.finish(), expected, "{when}");
     });
 }

@@ -2,7 +2,9 @@
 
 use thenable::{Promise, State};
 
-use super::{ALREADY, AT_ONCE, Call, Colour, Event, Fulfilled, LATER, LATER_CALLS, Mark, R, REFUSED, Rejected, Timing, row, rows};
+use super::{
+    ALREADY, AT_ONCE, Call, Colour, Event, Fulfilled, LATER, LATER_CALLS, Mark, R, REFUSED, Rejected, Timing, row, rows,
+};
 
 /// Only the handler of this colour runs.
 fn one_side_only(colour: Colour, timings: &[Timing]) {

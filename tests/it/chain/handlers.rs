@@ -11,7 +11,7 @@ use crate::common::{Seen, no};
 /// One kind of result in every method, where it is to lead to this value or reason.
 fn in_every_method<R, Via>(t: &Table<'_>, make: fn() -> R, expected: &str)
 where
-    R: IntoPromise<i32, Rejection, Via>,
+    R: IntoPromise<i32, Rejection, Via> + 'static,
 {
     t.row(ok().then(move |_: i32| make()), expected);
     t.row(ok().then_or(move |_: i32| make(), Err), expected);
@@ -30,7 +30,11 @@ fn a_result() {
     table(|t| {
         in_every_method(t, || Ok(2), "Ok(2)");
         in_every_method(t, || Err::<i32, Rejection>("why".into()), "Err(why)");
-        in_every_method(t, || -> Result<i32, Rejection> { Ok("x".parse::<i32>()?) }, "Err(invalid digit found in string)");
+        in_every_method(
+            t,
+            || -> Result<i32, Rejection> { Ok("x".parse::<i32>()?) },
+            "Err(invalid digit found in string)",
+        );
     });
 }
 
@@ -150,7 +154,7 @@ fn on_runs_the_next_handler_there_and_the_one_after_it_here() {
         let here = thread::current().id();
         let threads = ok().on(&pool).map(|_| thread::current().id()).map(|first| [first, thread::current().id()]);
         assert_eq!(t.0.run(threads).unwrap(), [worker, here]);
-        let catch = no("no").map(|_| here).on(&pool).catch(|_| Ok(thread::current().id()));
+        let catch = no("no").map(move |_| here).on(&pool).catch(|_| Ok(thread::current().id()));
         assert_eq!(t.0.run(catch).unwrap(), worker);
         let seen = Seen::default();
         let log = seen.clone();

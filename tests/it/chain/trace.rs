@@ -34,14 +34,21 @@ fn has_one_place_for_each_link_that_was_passed() {
         let chain = Promise::<i32>::reject("no")
             .map(|n| n + 1)
             .then(|n| Ok(n + 1))
-            .then_or(Ok, Err)
             .finally(|| ())
             .tap(|_| ())
             .tap_err(|_| ())
-            .catch_if(|_| false, |_| Ok(0))
-            .catch(Err);
+            .catch_if(|_| false, |_| Ok(0));
         let why = event_loop.run(chain).unwrap_err();
-        assert_eq!(lines(&why), Vec::from_iter(first..first + 9));
+        assert_eq!(lines(&why), Vec::from_iter(first..first + 7));
+    });
+}
+
+#[test]
+fn a_handler_that_passes_the_reason_on_is_one_place_too() {
+    on_loop(|event_loop| {
+        let line = line!() + 1;
+        let chain = no("no").catch(Err).then_or(Ok, Err).map(|n| n + 1);
+        assert_eq!(lines(&event_loop.run(chain).unwrap_err()), [line; 4]);
     });
 }
 

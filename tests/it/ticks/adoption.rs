@@ -273,8 +273,7 @@ fn ladder_built_while_it_settles() {
     // js: onTick(depth + 1, () => ds[depth].resolve(1));
     // js: ds[0].promise.then(h)
     by_depth([(0, 2), (1, 4), (2, 6), (3, 8), (5, 12), (10, 22)], |h, depth| {
-        let (promises, resolvers): (Vec<_>, Vec<_>) =
-            (0..=depth).map(|_| Promise::<i32>::with_resolvers()).unzip();
+        let (promises, resolvers): (Vec<_>, Vec<_>) = (0..=depth).map(|_| Promise::<i32>::with_resolvers()).unzip();
         let mut promises = promises.into_iter();
         let top = promises.next().unwrap();
         for (index, (resolver, next)) in resolvers.iter().cloned().zip(promises).enumerate() {
