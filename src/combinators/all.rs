@@ -34,7 +34,11 @@ impl<T, E> All<T, E> {
     pub(super) fn into_values(self) -> Result<Vec<T>, E> {
         match self.failed {
             Some(reason) => Err(reason),
-            None => Ok(self.values.into_iter().flatten().collect()),
+            None => {
+                let mut values = Vec::with_capacity(self.values.len());
+                values.extend(self.values.into_iter().flatten());
+                Ok(values)
+            }
         }
     }
 }

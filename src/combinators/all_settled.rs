@@ -26,7 +26,9 @@ where
     }
 
     fn finish(self, _rest: &mut dyn Iterator<Item = (usize, Promise<T, E>)>) -> Result<Vec<Result<T, E>>, E> {
-        Ok(self.outcomes.into_iter().flatten().collect())
+        let mut outcomes = Vec::with_capacity(self.outcomes.len());
+        outcomes.extend(self.outcomes.into_iter().flatten());
+        Ok(outcomes)
     }
 }
 

@@ -43,7 +43,9 @@ impl<T, E> Some<T, E> {
         if self.values.len() == self.wanted {
             Ok(self.values)
         } else {
-            Err(AggregateError { errors: self.reasons.into_iter().flatten().collect() })
+            let mut errors = Vec::with_capacity(self.reasons.len());
+            errors.extend(self.reasons.into_iter().flatten());
+            Err(AggregateError { errors })
         }
     }
 }

@@ -37,6 +37,8 @@ unsafe fn override_settle(head: *mut Head, reason: &CancelReason, site: Site) ->
     }
     // SAFETY: as above.
     let hub = unsafe { hub::ensure(head) };
+    // SAFETY: as above.
+    unsafe { (*head).untrack() };
     let (replaced, hooks) = {
         let mut state = hub.lock();
         let fault = Fault::Cancelled { reason: reason.clone() };
@@ -228,6 +230,8 @@ impl CancelTarget {
             let Some(replaced) = (unsafe { hub.override_with(self.head, &mut state, fault, site) }) else {
                 return false;
             };
+            #[cfg(not(loom))]
+            super::tracked::forget(self.head);
             // SAFETY: still not freed: that would take this lock first. From now on its outcome is the fault in the hub, so
             // that one more consumer is in nobody's way.
             let share = unsafe { (*self.head).try_retain() };

@@ -91,6 +91,7 @@ where
     // SAFETY: new, so ours. The source's share goes with it.
     unsafe {
         (*reaction).set_source(source);
+        Head::track(reaction.cast(), site, place);
         // Its own consumer share is the handle's, made first: the job may run elsewhere at once.
         let handle = Handle::from_share(reaction.cast());
         reaction::subscribe(source, reaction);

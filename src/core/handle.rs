@@ -232,6 +232,8 @@ impl<T, E> Handle<T, E> {
     pub(crate) fn set_name(&self, name: Name) {
         if let Ok(head) = self.promise() {
             // SAFETY: alive by our share.
+            unsafe { (*head).rename(&name) };
+            // SAFETY: as above.
             let old = unsafe { hub::ensure(head) }.lock().name.replace(name);
             drop(old);
         }

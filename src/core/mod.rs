@@ -82,6 +82,8 @@ mod reaction;
 mod root;
 mod slot;
 mod state;
+#[cfg(not(loom))]
+mod tracked;
 mod trampoline;
 mod type_eq;
 mod unhandled;
@@ -99,3 +101,5 @@ pub(crate) use notice::Watch;
 pub(crate) use place::{Entered, NOWHERE, PlaceId, current, current_or_global, register, unregister};
 pub(crate) use queue::JobQueue;
 pub(crate) use root::{Producer, faulted, never, pending, settled};
+#[cfg(not(loom))]
+pub(crate) use tracked::pending_on;

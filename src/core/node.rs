@@ -1,6 +1,7 @@
 //! The head that every block of the core starts with, the reference word, and how a block ends.
 
 use super::hub::{self, Hub};
+use super::place::{self, PlaceId};
 use super::reaction::Reaction;
 use super::state::Word;
 use super::trampoline::{self, Work};
@@ -15,7 +16,8 @@ pub(crate) type Site = &'static Location<'static>;
 const HANDLED: u32 = 1 << 31;
 const PRODUCER: u32 = 1 << 30;
 const TAKEN: u32 = 1 << 29;
-const COUNT: u32 = TAKEN - 1;
+const TRACKED: u32 = 1 << 28;
+const COUNT: u32 = TRACKED - 1;
 
 /// What a block is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -169,13 +171,53 @@ impl Head {
     /// Only the child that waits on it, and its own producer, know this promise.
     pub(super) fn is_known_to_one_child(&self) -> bool {
         // ORDERING: Acquire, as `is_only_consumer`.
-        self.refs.load(Ordering::Acquire) & !HANDLED == Head::PENDING_REFS
+        self.refs.load(Ordering::Acquire) & !(HANDLED | TRACKED) == Head::PENDING_REFS
     }
 
     pub(super) fn mark_handled(&self) {
         // ORDERING: Relaxed. The flag is read after the last release, which happens after this in the same consumer.
         if self.refs.load(Ordering::Relaxed) & HANDLED == 0 {
             self.refs.fetch_or(HANDLED, Ordering::Relaxed);
+        }
+    }
+
+    /// Has the promise listed while it is pending, if the place is one that lists.
+    ///
+    /// # Safety
+    /// A new promise, not shared yet.
+    #[inline]
+    pub(super) unsafe fn track(head: *mut Head, site: Site, place: PlaceId) {
+        #[cfg(not(loom))]
+        if place::is_tracking(place) {
+            // ORDERING: Relaxed, not shared yet.
+            // SAFETY: ours by contract.
+            unsafe {
+                (*head).refs.fetch_or(TRACKED, Ordering::Relaxed);
+            }
+            super::tracked::track(head, site, place);
+        }
+        #[cfg(loom)]
+        let _ = (head, site, place);
+    }
+
+    /// The name for the list of what is pending.
+    pub(super) fn rename(&self, name: &hub::Name) {
+        // ORDERING: Relaxed: set before the promise was shared.
+        #[cfg(not(loom))]
+        if self.refs.load(Ordering::Relaxed) & TRACKED != 0 {
+            super::tracked::rename(self, name);
+        }
+        #[cfg(loom)]
+        let _ = name;
+    }
+
+    /// Takes the promise off the list of what is pending: before it settles, and before it ends.
+    #[inline]
+    pub(super) fn untrack(&self) {
+        // ORDERING: Relaxed: set before the promise was shared.
+        #[cfg(not(loom))]
+        if self.refs.load(Ordering::Relaxed) & TRACKED != 0 {
+            super::tracked::forget(self);
         }
     }
 
@@ -271,7 +313,7 @@ pub(super) unsafe fn free_empty(head: *mut Head) {
     // SAFETY: exclusive by contract.
     let refs = unsafe { &(*head).refs };
     // ORDERING: Relaxed, nobody else is left.
-    refs.store(TAKEN, Ordering::Relaxed);
+    refs.store(refs.load(Ordering::Relaxed) & TRACKED | TAKEN, Ordering::Relaxed);
     // SAFETY: exclusive by contract.
     unsafe { retire(head) }
 }
@@ -283,6 +325,10 @@ pub(super) unsafe fn free_empty(head: *mut Head) {
 unsafe fn retire(head: *mut Head) {
     // SAFETY: exclusive access; the word is read for its status only.
     let (vtable, word, taken) = unsafe { ((*head).vtable, (*head).state(), (*head).is_taken()) };
+    if !word.is_settled() {
+        // SAFETY: exclusive access.
+        unsafe { (*head).untrack() };
+    }
     let runs_no_code = !word.has_hub() && (taken || (word == Word::FULFILLED && vtable.plain_value));
     if runs_no_code {
         // SAFETY: exclusive access.
@@ -302,6 +348,7 @@ unsafe fn retire(head: *mut Head) {
 pub(super) unsafe fn publish(head: *mut Head, rejected: bool) -> Option<Word> {
     // SAFETY: alive by the caller's share.
     let head = unsafe { &*head };
+    head.untrack();
     let mut now = head.state();
     loop {
         if now.is_settled() {

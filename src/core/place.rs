@@ -19,6 +19,15 @@ pub(crate) const NOWHERE: PlaceId = 0;
 /// Places that a reaction's word has bits for.
 const PLACES: PlaceId = 1 << 28;
 
+/// The bit of a number whose loop lists what is pending.
+const TRACKING: PlaceId = 1;
+
+/// Whether promises made under this loop are listed.
+#[inline(always)]
+pub(super) fn is_tracking(id: PlaceId) -> bool {
+    id & TRACKING != 0
+}
+
 type Registry = BTreeMap<PlaceId, Arc<JobQueue>>;
 
 #[cfg(not(loom))]
@@ -47,14 +56,17 @@ fn write<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
 }
 
 /// Makes a queue that belongs to the calling thread and registers it.
-pub(crate) fn register(wake: impl Fn() + Send + Sync + 'static) -> Arc<JobQueue> {
+///
+/// `tracks`: promises made while it is current are listed while they are pending.
+pub(crate) fn register(tracks: bool, wake: impl Fn() + Send + Sync + 'static) -> Arc<JobQueue> {
     write(|registry| {
-        // One more than the newest; after 2^28 loops the numbers start again, and one in use is passed over.
-        let mut id = registry.last_key_value().map_or(0, |(last, _)| *last).max(LAST.get_and_keep()) + 1;
-        while id >= PLACES || registry.contains_key(&id) {
-            id = if id >= PLACES { 1 } else { id + 1 };
+        // One more than the newest; after 2^27 loops the numbers start again, and one in use is passed over.
+        let mut id = (LAST.get() | TRACKING) + 1;
+        while id >= PLACES || registry.contains_key(&id) || registry.contains_key(&(id | TRACKING)) {
+            id = if id >= PLACES { TRACKING + 1 } else { id + TRACKING + 1 };
         }
         LAST.set(id);
+        let id = if tracks { id | TRACKING } else { id };
         let queue = Arc::new(JobQueue::new(id, Box::new(wake)));
         registry.insert(id, queue.clone());
         queue
@@ -84,7 +96,7 @@ static LAST: Last = Last(std::sync::atomic::AtomicU32::new(0));
 
 impl Last {
     // ORDERING of both: Relaxed, the registry's lock orders them.
-    fn get_and_keep(&self) -> PlaceId {
+    fn get(&self) -> PlaceId {
         self.0.load(std::sync::atomic::Ordering::Relaxed)
     }
     fn set(&self, id: PlaceId) {

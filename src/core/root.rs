@@ -5,6 +5,7 @@ use super::cancel;
 use super::handle::Handle;
 use super::hub::{self, Hook};
 use super::node::{self, Conversion, Head, Kind, Site, VTable};
+use super::place;
 use super::reaction;
 use super::slot::{self, Pending, Slot};
 use super::state::Word;
@@ -87,7 +88,10 @@ unsafe fn write_pending<T, E>(head: *mut Head, site: Site) {
 pub(crate) fn never<T, E: From<Fault>>(site: Site) -> Handle<T, E> {
     let head = allocate::<T, E>(&Table::<T, E>::PENDING, Word::PENDING, Head::SETTLED_REFS, 0);
     // SAFETY: new, so ours.
-    unsafe { write_pending::<T, E>(head, site) };
+    unsafe {
+        write_pending::<T, E>(head, site);
+        Head::track(head, site, place::current().unwrap_or(place::NOWHERE));
+    }
     // SAFETY: the one consumer share.
     unsafe { Handle::from_share(head) }
 }
@@ -97,7 +101,10 @@ pub(crate) fn never<T, E: From<Fault>>(site: Site) -> Handle<T, E> {
 pub(crate) fn pending<T, E: From<Fault>>(site: Site) -> (Handle<T, E>, Producer<T, E>) {
     let head = allocate::<T, E>(&Table::<T, E>::PENDING, Word::PENDING, Head::PENDING_REFS, 1);
     // SAFETY: new, so ours.
-    unsafe { write_pending::<T, E>(head, site) };
+    unsafe {
+        write_pending::<T, E>(head, site);
+        Head::track(head, site, place::current().unwrap_or(place::NOWHERE));
+    }
     // SAFETY: not null; the producer share is counted by one resolver.
     let producer = Producer { head: unsafe { NonNull::new_unchecked(head) }, types: PhantomData };
     // SAFETY: the one consumer share.

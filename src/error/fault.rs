@@ -45,7 +45,7 @@ pub enum Fault {
         reason: CancelReason,
     },
     /// A handler, a job or a task panicked, or a destructor of what it held.
-    #[error("a handler panicked: {message}{}", Registered(.at))]
+    #[error("a handler panicked: {message}")]
     Panicked {
         /// The panic's message.
         message: Cow<'static, str>,
@@ -253,18 +253,6 @@ impl fmt::Display for Pending {
         match &self.name {
             Some(name) => write!(f, "`{name}` at {}", self.created_at),
             None => write!(f, "{}", self.created_at),
-        }
-    }
-}
-
-/// Where a handler was registered, behind the message of its panic.
-struct Registered<'a>(&'a Option<Cow<'static, str>>);
-
-impl fmt::Display for Registered<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(at) => write!(f, " (registered at {at})"),
-            None => Ok(()),
         }
     }
 }

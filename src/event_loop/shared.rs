@@ -111,7 +111,7 @@ impl LoopShared {
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         let signal = Arc::new(Signal { driver: Mutex::new(None), on_wake: settings.on_wake });
         let raise = signal.clone();
-        let queue = core::register(move || raise.raise());
+        let queue = core::register(settings.virtual_clock, move || raise.raise());
         let clock = if settings.virtual_clock { Clock::Virtual(Mutex::new(Instant::now())) } else { Clock::Real };
         // A new loop is idle: the first work wakes whoever pumps it.
         queue.arm();

@@ -41,6 +41,7 @@ pub use ext::ExecutorExt;
 pub use thread_pool::{PoolStats, Shutdown, ThreadPool};
 
 pub(crate) use help::{Helped, help_while};
+pub(crate) use task::discard_reason;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

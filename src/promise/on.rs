@@ -1,9 +1,9 @@
 //! The next handler runs elsewhere.
 
-use super::{Ending, Promise, Resolution};
+use super::{Ending, Promise, Resolution, Resolver};
 use crate::core::{self, Site, Step};
 use crate::error::{Fault, panic};
-use crate::pool::{Executor, Job};
+use crate::pool::{Executor, Job, discard_reason};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -68,24 +68,13 @@ where
         let executor = self.executor;
         let (promise, resolver) = Promise::<U, E2>::pending_at(site);
         let last_word = Ending::new(resolver.clone());
-        // The executor may refuse the job and drop it: what is in it stays within reach to be told why.
         let dispatch = move |outcome: Result<T, E>, site: Site| -> Step<(), Fault> {
-            if !resolver.is_wanted() && resolver.is_settled() {
-                return Resolution::Resolve(()).into();
-            }
-            let work = Arc::new(Mutex::new(Some((handler, outcome, resolver))));
-            let there = work.clone();
-            let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // The executor may refuse the work and drop it: it stays within reach, to be told why.
+            let work = Arc::new(Mutex::new(Some(Work { handler, outcome, resolver })));
+            let there = Thrown(work.clone());
             let job: Job = Box::new(move || {
-                let Some((handler, outcome, resolver)) = take(&there) else { return };
-                match panic::catch(Some(site), || handler(outcome, site)) {
-                    Ok(Step::Now(Resolution::Resolve(value))) => panic::drop_quietly(resolver.settle(Ok(value))),
-                    Ok(Step::Now(Resolution::Reject(reason))) => panic::drop_quietly(resolver.settle(Err(reason))),
-                    Ok(Step::Now(Resolution::Adopt(inner))) => panic::drop_quietly(resolver.adopt(inner)),
-                    Ok(Step::InTwoTicks(outcome)) => panic::drop_quietly(resolver.settle(outcome)),
-                    Err(fault) => {
-                        resolver.fault(fault);
-                    }
+                if let Some(work) = there.take() {
+                    work.run(site);
                 }
             });
             let refused = match panic::catch(Some(site), || executor.execute(job)) {
@@ -93,10 +82,8 @@ where
                 Ok(Err(rejected)) => rejected.fault,
                 Err(fault) => fault,
             };
-            if let Some((handler, outcome, resolver)) = work.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                resolver.fault(refused);
-                panic::drop_quietly(handler);
-                panic::drop_quietly(outcome);
+            if let Some(work) = take(&work) {
+                work.refuse(Some(refused));
             }
             Resolution::Resolve(()).into()
         };
@@ -111,5 +98,72 @@ where
         };
         drop(core::derive(dispatched, place, site, failed));
         promise
+    }
+}
+
+/// A handler on its way to where it runs.
+struct Work<T, E, U, E2, F> {
+    handler: F,
+    outcome: Result<T, E>,
+    resolver: Resolver<U, E2>,
+}
+
+impl<T, E, U, E2, F> Work<T, E, U, E2, F> {
+    fn run(self, site: Site)
+    where
+        U: Send + 'static,
+        E2: Send + 'static,
+        F: FnOnce(Result<T, E>, Site) -> Step<U, E2>,
+    {
+        let Self { handler, outcome, resolver } = self;
+        if resolver.is_settled() {
+            // Cancelled on the way.
+            panic::drop_quietly(handler);
+            return panic::drop_quietly(outcome);
+        }
+        match panic::catch(Some(site), || handler(outcome, site)) {
+            Ok(Step::Now(Resolution::Resolve(value))) => panic::drop_quietly(resolver.settle(Ok(value))),
+            Ok(Step::Now(Resolution::Reject(reason))) => panic::drop_quietly(resolver.settle(Err(reason))),
+            Ok(Step::Now(Resolution::Adopt(inner))) => panic::drop_quietly(resolver.adopt(inner)),
+            Ok(Step::InTwoTicks(outcome)) => panic::drop_quietly(resolver.settle(outcome)),
+            Err(fault) => {
+                resolver.fault(fault);
+            }
+        }
+    }
+
+    /// It will not run. Without a fault the last resolver goes, and the promise rejects with `Abandoned`.
+    fn refuse(self, fault: Option<Fault>) {
+        panic::drop_quietly(self.handler);
+        panic::drop_quietly(self.outcome);
+        if let Some(fault) = fault {
+            self.resolver.fault(fault);
+        }
+    }
+}
+
+type SharedWork<T, E, U, E2, F> = Arc<Mutex<Option<Work<T, E, U, E2, F>>>>;
+
+fn take<T>(shared: &Mutex<Option<T>>) -> Option<T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// The executor's end of the work: dropped without being run, it was thrown away.
+struct Thrown<T, E, U, E2, F>(SharedWork<T, E, U, E2, F>);
+
+impl<T, E, U, E2, F> Thrown<T, E, U, E2, F> {
+    fn take(&self) -> Option<Work<T, E, U, E2, F>> {
+        take(&self.0)
+    }
+}
+
+impl<T, E, U, E2, F> Drop for Thrown<T, E, U, E2, F> {
+    fn drop(&mut self) {
+        // While the dispatcher still holds the work it learns from `execute` what became of it.
+        if Arc::strong_count(&self.0) == 1 {
+            if let Some(work) = self.take() {
+                work.refuse(discard_reason());
+            }
+        }
     }
 }

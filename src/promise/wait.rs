@@ -77,7 +77,10 @@ where
             if core::current().is_some() {
                 return Err(Fault::WouldDeadlock.into_reason(site));
             }
-            let pause = match help_while(&|| self.handle.status() != core::Status::Pending) {
+            let is_over = || {
+                self.handle.status() != core::Status::Pending || limit.is_some_and(|limit| started.elapsed() >= limit)
+            };
+            let pause = match help_while(&is_over) {
                 Helped::Settled => continue,
                 Helped::TooDeep => return Err(Fault::WouldDeadlock.into_reason(site)),
                 // Another worker may queue what this one could run.

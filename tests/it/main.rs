@@ -4,9 +4,9 @@
 mod support;
 
 mod aplus;
-// mod chain;
+mod chain;
 mod children;
-// mod combinators;
+mod combinators;
 mod common;
 mod event_loop;
 mod hostile;

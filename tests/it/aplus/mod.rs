@@ -22,11 +22,11 @@ type R = Resolver<Mark, Cause>;
 
 /// A value or a reason that is known by its identity.
 #[derive(Clone, Debug)]
-struct Mark(Arc<&'static str>);
+struct Mark(Arc<str>);
 
 impl Mark {
     fn new(text: &'static str) -> Self {
-        Self(Arc::new(text))
+        Self(Arc::from(text))
     }
 }
 

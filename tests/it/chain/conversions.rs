@@ -60,19 +60,14 @@ fn named_changes_the_name_only() {
 }
 
 #[test]
-fn a_name_stands_in_the_list_of_what_is_pending() {
+fn a_name_stands_in_the_report_of_a_rejection_that_nobody_handled() {
     watchdog(LIMIT, || {
-        let event_loop = EventLoop::builder().virtual_clock().build();
+        let event_loop = EventLoop::builder().strict().build();
         let _current = event_loop.enter();
-        let (promise, _resolver) = Promise::<i32>::with_resolvers();
-        let line = line!() - 1;
-        match event_loop.run(promise.named("the answer")).unwrap_err().fault() {
-            Some(Fault::Stalled { pending }) => {
-                let named = pending.iter().find(|one| one.name.as_deref() == Some("the answer"));
-                let named = named.unwrap_or_else(|| panic!("not listed in {pending:?}"));
-                assert_eq!((named.created_at.file(), named.created_at.line()), (file!(), line));
-            }
-            other => panic!("expected Stalled, got {other:?}"),
+        drop(no("lost").map(|n| n + 1).named("the answer"));
+        match event_loop.run_until_idle() {
+            Err(Fault::Unhandled { report }) => assert!(report.to_string().contains("`the answer`"), "{report}"),
+            other => panic!("expected Unhandled, got {other:?}"),
         }
     });
 }

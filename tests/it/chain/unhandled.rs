@@ -7,6 +7,7 @@ use std::thread;
 
 use thenable::{CancelOutcome, EventLoop, Fault, Promise, Rejection};
 
+use crate::common::without_place;
 use crate::support::{LIMIT, eventually, on_loop, quiet_bombs, watchdog};
 
 static REPORTS: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
@@ -17,7 +18,7 @@ fn collect() {
     ONCE.call_once(|| {
         thenable::on_unhandled_rejection(|unhandled| {
             let text = unhandled.reason().map_or_else(|| unhandled.to_string(), ToString::to_string);
-            REPORTS.lock().unwrap().push((text, unhandled.created_at().line()));
+            REPORTS.lock().unwrap().push((without_place(&text), unhandled.created_at().line()));
         });
     });
 }

@@ -135,7 +135,7 @@ fn losers_go_on() {
 fn stays_flat(round: impl Fn(Promise<i32>) -> Promise<()>) {
     const WARM_UP: usize = 1_000;
     const ROUNDS: usize = 100_000;
-    /// What one leaked reaction a round would take is ten times this.
+    /// One leaked reaction a round would take several times this.
     const LIMIT_KIB: usize = 1_024;
     let event_loop = EventLoop::new();
     let _current = event_loop.enter();
