@@ -161,6 +161,7 @@ impl<T, E> Table<T, E> {
         discard: discard::<T, E>,
         drop_handler: node::no_reaction,
         free: node::no_free,
+        dealloc: node::no_free,
     };
 }
 

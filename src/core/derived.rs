@@ -49,6 +49,7 @@ where
         discard: discard::<U, E2, F>,
         drop_handler: drop_handler::<U, E2, F>,
         free: free::<U, E2, F>,
+        dealloc: dealloc::<U, E2, F>,
     };
 }
 
@@ -239,6 +240,11 @@ unsafe fn drop_handler<U, E2, F>(reaction: *mut Reaction) {
 unsafe fn free<U, E2, F>(head: *mut Head) {
     // SAFETY: exclusive by the table's contract.
     unsafe { slot::drop_contents::<U, E2>(head) };
+    // SAFETY: nothing is left.
+    unsafe { dealloc::<U, E2, F>(head) };
+}
+
+unsafe fn dealloc<U, E2, F>(head: *mut Head) {
     // SAFETY: made by `Box::into_raw` of this type; the payload drops nothing by itself.
     drop(unsafe { Box::from_raw(head.cast::<Derived<U, E2, F>>()) });
 }

@@ -75,6 +75,7 @@ where
         discard: discard::<T, E, C>,
         drop_handler: node::no_reaction,
         free: node::no_free,
+        dealloc: node::no_free,
     };
 }
 

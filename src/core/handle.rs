@@ -184,25 +184,31 @@ impl<T, E> Handle<T, E> {
         self.forget_task();
         let head: *mut Head = self.tagged.cast();
         // SAFETY: alive by our share.
-        let (only, status) = unsafe { ((*head).is_only_consumer(), self.status()) };
+        let (only, rejected) = unsafe { ((*head).is_only_consumer(), (*head).state().is_rejected()) };
         if only {
-            let consumed = if status == Status::Fulfilled { FULFILLED } else { REJECTED };
-            self.tagged = ptr::without_provenance_mut(consumed);
-        } else {
-            // SAFETY: a consumer may add one; `take` uses it up.
-            unsafe { (*head).retain() };
+            self.tagged = ptr::without_provenance_mut(if rejected { REJECTED } else { FULFILLED });
+            // SAFETY: settled, and our share to use up.
+            return unsafe { slot::take::<T, E>(head, false) };
         }
-        // SAFETY: alive by the share that `take` uses up.
-        let convert = unsafe { (*head).vtable.from_fault };
-        // SAFETY: settled, and a share to use up: ours, or the one just made.
+        self.take_clone(head)
+    }
+
+    #[cold]
+    fn take_clone(&self, head: *mut Head) -> Result<T, E> {
+        // SAFETY: alive by our share; a consumer may add one, which `take` uses up.
+        let convert = unsafe {
+            (*head).retain();
+            (*head).vtable.from_fault
+        };
+        // SAFETY: settled, and the share just made.
         let take = || unsafe { slot::take::<T, E>(head, false) };
         match convert {
             // A clone that panics is this consumer's rejection.
-            Some(convert) if !only => panic::catch(None, take).unwrap_or_else(|fault| {
+            Some(convert) => panic::catch(None, take).unwrap_or_else(|fault| {
                 // SAFETY: this promise's own conversion.
                 Err((unsafe { convert.get::<E>() })(fault, Location::caller()))
             }),
-            _ => take(),
+            None => take(),
         }
     }
 

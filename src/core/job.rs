@@ -25,6 +25,7 @@ impl<F: FnOnce()> Table<F> {
         discard: discard::<F>,
         drop_handler: node::no_reaction,
         free: node::no_free,
+        dealloc: node::no_free,
     };
 }
 

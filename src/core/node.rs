@@ -49,8 +49,10 @@ pub(crate) struct VTable {
     pub(super) discard: unsafe fn(*mut Reaction, Fault),
     /// Derived: drops the handler that has not run.
     pub(super) drop_handler: unsafe fn(*mut Reaction),
-    /// Root and Derived: drops what is left and frees the block. Exclusive access.
+    /// Drops what is left and frees the block. Exclusive access.
     pub(super) free: unsafe fn(*mut Head),
+    /// Root and Derived: frees a block in which nothing is left. Exclusive access; runs no foreign code.
+    pub(super) dealloc: unsafe fn(*mut Head),
 }
 
 /// A `fn(Fault, Site) -> E` whose `E` the table does not name.
@@ -157,9 +159,19 @@ impl Head {
     /// Is the caller, who is a consumer, the only one?
     #[inline(always)]
     pub(super) fn is_only_consumer(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of the other consumers' `release`: what they did with the value
-        // happened before we move it.
-        self.refs.load(Ordering::Acquire) & COUNT == 1
+        self.consumer_claim() != Claim::Shared
+    }
+
+    /// What the caller, who is a consumer, may do with the outcome of the settled promise.
+    #[inline(always)]
+    pub(super) fn consumer_claim(&self) -> Claim {
+        // ORDERING: Acquire pairs with the Release of the others' `release`: what they did with the promise happened
+        // before we move the outcome or free the block.
+        match self.refs.load(Ordering::Acquire) & (COUNT | PRODUCER) {
+            1 => Claim::Whole,
+            refs if refs & COUNT == 1 => Claim::Outcome,
+            _ => Claim::Shared,
+        }
     }
 
     /// Does any consumer exist?
@@ -244,6 +256,17 @@ impl Head {
     }
 }
 
+/// What a consumer of a settled promise may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It is the only consumer, and no producer is left.
+    Whole,
+    /// It is the only consumer.
+    Outcome,
+    /// There are others.
+    Shared,
+}
+
 /// Gives back one consumer share.
 ///
 /// # Safety
@@ -305,17 +328,16 @@ pub(super) unsafe fn release_taken(head: *mut Head, and_producer: bool) {
     unsafe { retire(head) }
 }
 
-/// Frees a promise whose slot holds nothing, without a look at its status.
+/// Frees a promise without a hub whose slot holds nothing.
 ///
 /// # Safety
-/// Exclusive access; the slot is empty.
+/// Exclusive access; the slot is empty, and there is no hub.
 pub(super) unsafe fn free_empty(head: *mut Head) {
     // SAFETY: exclusive by contract.
-    let refs = unsafe { &(*head).refs };
-    // ORDERING: Relaxed, nobody else is left.
-    refs.store(refs.load(Ordering::Relaxed) & TRACKED | TAKEN, Ordering::Relaxed);
-    // SAFETY: exclusive by contract.
-    unsafe { retire(head) }
+    unsafe {
+        (*head).untrack();
+        ((*head).vtable.dealloc)(head);
+    }
 }
 
 /// Ends a promise that nobody refers to any more.
@@ -332,7 +354,7 @@ unsafe fn retire(head: *mut Head) {
     let runs_no_code = !word.has_hub() && (taken || (word == Word::FULFILLED && vtable.plain_value));
     if runs_no_code {
         // SAFETY: exclusive access.
-        unsafe { (vtable.free)(head) }
+        unsafe { (vtable.dealloc)(head) }
     } else {
         // A value may hold the next promise: see the trampoline.
         trampoline::run(Work::Free(head));

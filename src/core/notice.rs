@@ -4,7 +4,7 @@
 //! a hub. Two own the block: the list (until it runs) and the subscription.
 
 use super::hub::{self, Hub};
-use super::node::{Head, Kind, VTable};
+use super::node::{self, Head, Kind, VTable};
 use super::place::PlaceId;
 use super::reaction::{self, Reaction};
 use super::state::Word;
@@ -32,6 +32,7 @@ impl<F: FnOnce()> Table<F> {
         discard: discard::<F>,
         drop_handler: drop_handler::<F>,
         free: free::<F>,
+        dealloc: node::no_free,
     };
 }
 

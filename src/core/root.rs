@@ -38,6 +38,7 @@ impl<T, E> Table<T, E> {
             discard: node::no_discard,
             drop_handler: node::no_reaction,
             free: free::<T, E>,
+            dealloc: dealloc::<T, E>,
         }
     }
 }
@@ -49,6 +50,11 @@ impl<T, E: From<Fault>> Table<T, E> {
 unsafe fn free<T, E>(head: *mut Head) {
     // SAFETY: exclusive by the table's contract.
     unsafe { slot::drop_contents::<T, E>(head) };
+    // SAFETY: nothing is left.
+    unsafe { dealloc::<T, E>(head) };
+}
+
+unsafe fn dealloc<T, E>(head: *mut Head) {
     // SAFETY: made by `Box::into_raw` of this type; the slot drops nothing by itself.
     drop(unsafe { Box::from_raw(head.cast::<Root<T, E>>()) });
 }

@@ -1,6 +1,6 @@
 //! The outcome slot: what stands in a promise's block before and after it settles.
 
-use super::node::{Head, Site, release_consumer, release_taken};
+use super::node::{Claim, Head, Site, free_empty, release_consumer, release_taken};
 use super::state::Word;
 use super::type_eq;
 use crate::error::{Fault, Rejection};
@@ -248,30 +248,33 @@ pub(super) unsafe fn look<'a, T, E>(head: *mut Head, word: Word) -> Look<'a, T, 
 #[inline]
 pub(super) unsafe fn take<T, E>(head: *mut Head, and_producer: bool) -> Result<T, E> {
     // SAFETY: alive by the caller's share.
-    let (word, only) = unsafe { ((*head).state(), (*head).is_only_consumer()) };
+    let (word, claim) = unsafe { ((*head).state(), (*head).consumer_claim()) };
     debug_assert!(word.is_settled());
-    if !only {
+    if claim == Claim::Shared {
         // SAFETY: as above.
         return unsafe { clone_out::<T, E>(head, word) };
     }
+    let whole = (and_producer || claim == Claim::Whole) && !word.has_hub();
+    // The block goes as soon as its slot is empty: before foreign code runs.
+    let release = move || {
+        // SAFETY: the slot is empty; with `whole` nobody else knows the promise.
+        unsafe { if whole { free_empty(head) } else { release_taken(head, and_producer) } }
+    };
     // SAFETY: the only consumer reads; a settled promise's producer does not.
     let outcome = unsafe { read_outcome::<T, E>(head, word) };
     match outcome {
         Ok(value) => {
-            // SAFETY: the slot is empty now.
-            unsafe { release_taken(head, and_producer) };
+            release();
             Ok(value)
         }
         Err(Cause::Reason(reason, _)) => {
-            // SAFETY: the slot is empty now.
-            unsafe { release_taken(head, and_producer) };
+            release();
             Err(reason)
         }
         Err(Cause::Fault(fault, site)) => {
-            // SAFETY: as above.
+            // SAFETY: alive until `release`.
             let (known, convert) = unsafe { (super::hub::take_materialized::<E>(head), from_fault::<E>(head)) };
-            // SAFETY: the slot is empty now.
-            unsafe { release_taken(head, and_producer) };
+            release();
             Err(known.unwrap_or_else(|| convert(fault, site)))
         }
     }

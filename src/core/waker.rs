@@ -26,6 +26,7 @@ static TABLE: VTable = VTable {
     discard,
     drop_handler: node::no_reaction,
     free: node::no_free,
+    dealloc: node::no_free,
 };
 
 /// An unlisted block that belongs to the handle alone, waker included.
