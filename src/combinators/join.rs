@@ -5,7 +5,7 @@
 //! promise and settles the result in the same job, which costs the two ticks of every combinator.
 
 use super::sealed::Sealed;
-use crate::core::Site;
+use crate::core::{self, Site};
 use crate::error::panic;
 use crate::{Fault, Promise, Resolver, Subscription};
 use std::panic::Location;
@@ -21,6 +21,10 @@ pub trait JoinTuple<Output, E>: Sealed {
 
 /// One member.
 enum Place<T, E> {
+    /// Its job is being registered.
+    Coming,
+    /// Its job ran before that was done, and has to run again.
+    Missed,
     Waiting(Promise<T, E>),
     Done(T),
     /// Being looked at, or let go.
@@ -32,6 +36,10 @@ impl<T, E> Place<T, E> {
     fn take_waiting(&mut self) -> Option<Promise<T, E>> {
         match std::mem::replace(self, Place::Empty) {
             Place::Waiting(promise) => Some(promise),
+            Place::Coming | Place::Missed => {
+                *self = Place::Missed;
+                None
+            }
             other => {
                 *self = other;
                 None
@@ -42,7 +50,7 @@ impl<T, E> Place<T, E> {
     fn take_done(self) -> Option<T> {
         match self {
             Place::Done(value) => Some(value),
-            Place::Waiting(_) | Place::Empty => None,
+            Place::Coming | Place::Missed | Place::Waiting(_) | Place::Empty => None,
         }
     }
 }
@@ -120,6 +128,33 @@ impl<P, Output, E: From<Fault>> Shared<P, Output, E> {
     }
 }
 
+/// Registers the job of one member, with nothing held meanwhile: registering may wake a loop, and that may run the job.
+fn shared_watch<P, Output, T, E>(
+    shared: &Shared<P, Output, E>,
+    promise: Promise<T, E>,
+    place: impl Fn(&mut P) -> &mut Place<T, E>,
+    look: impl Fn() + Clone + Send + 'static,
+) where
+    T: Send + 'static,
+    E: From<Fault> + Send + 'static,
+{
+    let watch = promise.on_settled(look.clone());
+    let mut state = shared.lock();
+    let Some(places) = state.places.as_mut() else {
+        // Another member has ended it meanwhile.
+        drop(state);
+        watch.remove();
+        return drop(promise);
+    };
+    let missed = matches!(place(places), Place::Missed);
+    *place(places) = Place::Waiting(promise);
+    state.watches.push(watch);
+    drop(state);
+    if missed {
+        core::post(core::current_or_global(), look);
+    }
+}
+
 macro_rules! join_tuple {
     ($len:literal: $($t:ident $index:tt),+) => {
         impl<E, $($t),+> Sealed for ($(Promise<$t, E>,)+) {}
@@ -133,9 +168,10 @@ macro_rules! join_tuple {
                 let (promise, resolver) = Promise::pending_at(site);
                 $(self.$index.mark_handled();)+
                 let values = |places: ($(Place<$t, E>,)+)| Some(($(places.$index.take_done()?,)+));
-                let places = Some(($(Place::Waiting(self.$index),)+));
+                let places = Some(($(Place::<$t, E>::Coming,)+));
                 let state = Mutex::new(State { places, missing: $len, watches: Vec::with_capacity($len) });
                 let shared = Arc::new(Shared { state, resolver, site });
+                let again = Arc::clone(&shared);
                 // Cancelling the result lets go of the members and cancels those that nobody else waits for. The weak
                 // link keeps the result from owning itself.
                 let weak = Arc::downgrade(&shared);
@@ -146,20 +182,15 @@ macro_rules! join_tuple {
                         })+
                     }
                 });
-                // A job on another thread waits at the lock until all members are watched.
-                let mut guard = shared.lock();
-                let State { places, watches, .. } = &mut *guard;
-                if let Some(places) = places {
-                    $(if let Place::Waiting(promise) = &places.$index {
-                        let shared = Arc::clone(&shared);
-                        watches.push(promise.on_settled(move || {
-                            if shared.settled(|places| &mut places.$index) {
-                                shared.fulfil(values);
-                            }
-                        }));
-                    })+
-                }
-                drop(guard);
+                $({
+                    let shared = Arc::clone(&shared);
+                    let look = move || {
+                        if shared.settled(|places| &mut places.$index) {
+                            shared.fulfil(values);
+                        }
+                    };
+                    shared_watch(&again, self.$index, |places| &mut places.$index, look);
+                })+
                 promise
             }
         }

@@ -166,6 +166,6 @@ where
     }
 }
 
-fn nothing<T, E>() -> Promise<Waited<T, E>> {
+fn nothing<T: 'static, E: 'static>() -> Promise<Waited<T, E>> {
     Promise::fulfilled(Waited { done: Vec::new(), pending: Vec::new() })
 }

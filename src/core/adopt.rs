@@ -70,7 +70,7 @@ pub(super) unsafe fn advance<U, E>(reaction: *mut Reaction) {
                 return;
             }
             (*reaction).set_mode(Mode::Finish);
-            return reaction::subscribe(source, reaction);
+            return reaction::subscribe_follower(source, reaction);
         }
         if (*pending).hops > 0 {
             (*pending).hops -= 1;
@@ -99,18 +99,16 @@ unsafe fn pass_on<U, E>(reaction: *mut Reaction, source: *mut Head) -> bool {
     unsafe {
         let head = reaction.cast::<Head>();
         let word = (*head).state();
-        if word.has_hub() || word.reaction().is_null() {
+        // The mark says that the reaction is a follower that runs on this place: so nobody but this thread touches it, and
+        // it may be looked at once it is off the list.
+        if !word.is_followed() || !(*head).is_known_to_one_child() {
             return false;
         }
         let follower = word.reaction();
-        let kind = (*follower).head.vtable.kind;
-        // A follower runs where it was registered; on this place nobody else can touch it meanwhile.
-        let follows = matches!(kind, Kind::Derived | Kind::Adopter)
-            && (*follower).mode() == Mode::Finish
-            && (*follower).place() == (*reaction).place();
-        if !follows || !(*head).is_known_to_one_child() || !reaction::unlink(head, follower) {
+        if !reaction::unlink(head, follower) {
             return false;
         }
+        let kind = (*follower).head.vtable.kind;
         // Nobody knows the promise any more: we hold its producer share, and the follower's consumer share is ours too.
         node::free_empty(head);
         (*follower).set_source(source);
@@ -135,7 +133,7 @@ unsafe fn pass_on<U, E>(reaction: *mut Reaction, source: *mut Head) -> bool {
                 return true;
             }
         }
-        reaction::subscribe(source, follower);
+        reaction::subscribe_follower(source, follower);
         true
     }
 }
@@ -199,7 +197,7 @@ unsafe fn run<T, E>(reaction: *mut Reaction) {
         if !(*adopter).outer.is_settled() {
             if (*reaction).mode() == Mode::Start {
                 (*reaction).set_mode(Mode::Finish);
-                return reaction::subscribe(source, reaction);
+                return reaction::subscribe_follower(source, reaction);
             }
             if (*adopter).hops > 0 {
                 (*adopter).hops -= 1;

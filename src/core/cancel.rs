@@ -176,13 +176,14 @@ pub(super) unsafe fn leave(source: *mut Head, and_producer: bool, reason: Option
     unsafe {
         (*source).mark_handled();
         match reason {
-            Some(reason) => {
+            // With the producer's share it is settled: there is nothing upstream to stop.
+            Some(reason) if !and_producer => {
                 let site = Location::caller();
                 if let Some(upstream) = stop_if_unwanted(source, reason, site) {
                     detach(upstream, reason, site);
                 }
             }
-            None => {
+            _ => {
                 if and_producer {
                     release_producer(source);
                 }

@@ -9,13 +9,14 @@ use super::handle::Handle;
 use super::job;
 use super::node::{self, Head, Kind, Site, VTable};
 use super::place::{self, PlaceId};
-use super::reaction::{self, Reaction};
+use super::reaction::{self, Batch, Reaction};
 use super::root::{self, Producer};
 use super::slot;
 use super::state::Word;
 use crate::error::{CancelReason, Fault, panic};
 use crate::primitive::{AtomicUsize, Mutex, Ordering};
 use crate::promise::Promise;
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::ptr;
@@ -39,6 +40,8 @@ pub(crate) trait Collect<T, E>: Send + 'static {
 #[repr(C)]
 struct Member<T, E, C: Collect<T, E>> {
     reaction: Reaction,
+    /// Its consumer share went elsewhere while it stood in the queue; the producer's, if it was given that, did not.
+    taken: Cell<bool>,
     gather: *const Gather<T, E, C>,
 }
 
@@ -133,14 +136,33 @@ trait Endable: Send + Sync {
 
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Endable for Shared<T, E, C> {
     fn end(&self) {
-        let shared = self.clone();
-        job::post(self.get().place, move || end(&shared));
+        let ending = Ending(Some(self.clone()));
+        job::post(self.get().place, move || ending.end());
     }
 
     fn fail(&self, fault: Fault) {
         let collect = self.get().collect.lock().take();
         self.get().result.fault(fault);
         panic::drop_quietly(collect);
+    }
+}
+
+/// An end on its way; thrown away with its loop, it is the gather's failure.
+struct Ending<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(Option<Shared<T, E, C>>);
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Ending<T, E, C> {
+    fn end(mut self) {
+        if let Some(shared) = self.0.take() {
+            end(&shared);
+        }
+    }
+}
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Ending<T, E, C> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.fail(Fault::LoopClosed);
+        }
     }
 }
 
@@ -200,7 +222,7 @@ where
         let reaction = Reaction::new(head);
         // SAFETY: new, so ours.
         unsafe { reaction.set_source(source) };
-        slab.push(Member { reaction, gather: ptr::null() });
+        slab.push(Member { reaction, taken: Cell::new(false), gather: ptr::null() });
     }
     let members: Box<[Member<T, E, C>]> = slab.into_boxed_slice();
     let refs = AtomicUsize::new(members.len() + 1);
@@ -208,23 +230,49 @@ where
     let shared = Shared(gather.cast_const());
     let hook = shared.clone();
     shared.get().result.on_cancel(Box::new(move |reason| {
+        // In a job, for a member may be a combinator too, and so on.
         let (place, reason) = (hook.get().place, reason.clone());
-        if place::current() == Some(place) {
-            abandon(&hook, &reason);
-        } else {
-            job::post(place, move || abandon(&hook, &reason));
-        }
+        job::post(place, move || abandon(&hook, &reason));
     }));
     if place::current() == Some(place) {
         // SAFETY: new, and on its place.
         unsafe { link_all(gather) };
     } else {
         // On its place nobody runs a member while the others are being linked.
-        let linking = shared.clone();
-        // SAFETY: counted by `linking`, and on its place.
-        job::post(place, move || unsafe { link_all(linking.as_ptr()) });
+        let linking = Linking(Some(shared.clone()));
+        job::post(place, move || linking.link());
     }
     (Promise::from_handle(promise), Some(shared))
+}
+
+/// Members on their way to be linked; thrown away with their loop, they are released.
+struct Linking<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(Option<Shared<T, E, C>>);
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Linking<T, E, C> {
+    fn link(mut self) {
+        if let Some(shared) = self.0.take() {
+            // SAFETY: counted by `shared`, and on its place.
+            unsafe { link_all(shared.as_ptr()) };
+        }
+    }
+}
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Linking<T, E, C> {
+    fn drop(&mut self) {
+        let Some(shared) = self.0.take() else { return };
+        let collect = shared.get().collect.lock().take();
+        shared.get().result.fault(Fault::LoopClosed);
+        for member in &shared.get().members {
+            // SAFETY: never linked, so ours; its reference goes with its share.
+            unsafe {
+                let source = member.reaction.source();
+                member.reaction.set_source(ptr::null_mut());
+                cancel::leave(source, false, None);
+                drop(Shared::<T, E, C>(shared.as_ptr()));
+            }
+        }
+        panic::drop_quietly(collect);
+    }
 }
 
 /// # Safety
@@ -237,12 +285,20 @@ unsafe fn link_all<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(gathe
     };
     for index in 0..count {
         // SAFETY: within the slab; not linked yet, so ours.
+        unsafe { (*first.add(index)).gather = gather };
+    }
+    // All of them are linked before any is enqueued: enqueueing may wake a loop, and that may run members.
+    let mut ready = Batch::default();
+    for index in 0..count {
+        // SAFETY: as above.
         unsafe {
-            let member = first.add(index);
-            (*member).gather = gather;
-            reaction::subscribe((*member).reaction.source(), member.cast());
+            let member = first.add(index).cast::<Reaction>();
+            if !reaction::link((*member).source(), member) {
+                ready.add(member);
+            }
         }
     }
+    ready.flush();
 }
 
 /// What a member that runs, is taken off or discarded leaves behind: its reference, to be dropped last.
@@ -260,19 +316,38 @@ unsafe fn leave_slab<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
     }
 }
 
-unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction) {
-    // SAFETY: the runner owns the member until it leaves the slab.
-    let (shared, index, source, with_producer) = unsafe {
+/// The slab, the member's number, its input, and whether the producer's share of that came along.
+type OffTheQueue<T, E, C> = (Shared<T, E, C>, usize, *mut Head, bool);
+
+/// A member that runs or is discarded. None: the input went elsewhere.
+///
+/// # Safety
+/// Called once per member, by whoever runs or discards it.
+unsafe fn off_the_queue<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
+    reaction: *mut Reaction,
+) -> Option<OffTheQueue<T, E, C>> {
+    // SAFETY: the member is the caller's until it leaves the slab.
+    unsafe {
+        let member = reaction.cast::<Member<T, E, C>>();
         let source = (*reaction).source();
         let with_producer = (*reaction).owns_producer();
+        let taken = (*member).taken.get();
         (*reaction).set_source(ptr::null_mut());
-        let (shared, index) = leave_slab::<T, E, C>(reaction.cast());
-        (shared, index, source, with_producer)
-    };
-    if source.is_null() {
-        // Its promise went to `rest`.
-        return;
+        let (shared, index) = leave_slab(member);
+        if taken {
+            if with_producer {
+                // This share is what kept the input alive.
+                node::release_producer(source);
+            }
+            return None;
+        }
+        Some((shared, index, source, with_producer))
     }
+}
+
+unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction) {
+    // SAFETY: the runner owns the member until it leaves the slab.
+    let Some((shared, index, source, with_producer)) = (unsafe { off_the_queue::<T, E, C>(reaction) }) else { return };
     let Some(mut collect) = shared.get().collect.lock().take() else {
         // SAFETY: the member's share, and the producer's if it came with it.
         return unsafe { cancel::leave(source, with_producer, None) };
@@ -295,13 +370,7 @@ unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: 
 
 unsafe fn discard<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction, fault: Fault) {
     // SAFETY: a discarded member belongs to whoever discards it.
-    let (shared, source, with_producer) = unsafe {
-        let source = (*reaction).source();
-        let with_producer = (*reaction).owns_producer();
-        (*reaction).set_source(ptr::null_mut());
-        let (shared, _) = leave_slab::<T, E, C>(reaction.cast());
-        (shared, source, with_producer)
-    };
+    let Some((shared, _, source, with_producer)) = (unsafe { off_the_queue::<T, E, C>(reaction) }) else { return };
     // SAFETY: the member's share, and the producer's if it came with it.
     unsafe { cancel::leave(source, with_producer, None) };
     let collect = shared.get().collect.lock().take();
@@ -350,11 +419,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Iterator for Rest<'
             let index = self.next;
             self.next += 1;
             // SAFETY: on the gather's place.
-            if let Some((source, with_producer)) = unsafe { take_source(self.gather, index) } {
-                if with_producer {
-                    // SAFETY: came with the member.
-                    unsafe { node::release_producer(source) };
-                }
+            if let Some(source) = unsafe { take_source(self.gather, index) } {
                 // SAFETY: the member's consumer share.
                 let handle = unsafe { Handle::from_share(source) };
                 return Some((index, Promise::from_handle(handle)));
@@ -364,29 +429,30 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Iterator for Rest<'
     }
 }
 
-/// Takes the input of a member that has not run.
+/// Takes the input of a member that has not run: its consumer share.
 ///
 /// # Safety
 /// On the gather's place, whose caller holds a reference.
 unsafe fn take_source<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
     gather: &Gather<T, E, C>,
     index: usize,
-) -> Option<(*mut Head, bool)> {
+) -> Option<*mut Head> {
     let member = (&raw const gather.members[index]).cast_mut();
     // SAFETY: on its place nobody else touches the member's source.
     unsafe {
         let source = (*member).reaction.source();
-        if source.is_null() {
+        if source.is_null() || (*member).taken.get() {
             return None;
         }
-        let unlinked = reaction::unlink(source, member.cast());
-        (*member).reaction.set_source(ptr::null_mut());
-        let with_producer = (*member).reaction.owns_producer();
-        if unlinked {
-            // It will not run: its reference goes now. (Otherwise it is queued, and leaves when it runs.)
+        if reaction::unlink(source, member.cast()) {
+            // It will not run: its reference goes now.
+            (*member).reaction.set_source(ptr::null_mut());
             drop(leave_slab::<T, E, C>(member));
+        } else {
+            // It is on its way into the queue, perhaps with the producer's share: it leaves when it runs.
+            (*member).taken.set(true);
         }
-        Some((source, with_producer))
+        Some(source)
     }
 }
 
@@ -399,9 +465,9 @@ where
 {
     for index in 0..shared.get().members.len() {
         // SAFETY: on the gather's place.
-        if let Some((source, with_producer)) = unsafe { take_source(shared.get(), index) } {
-            // SAFETY: the member's share, and the producer's if it came with it.
-            unsafe { cancel::leave(source, with_producer, reason) };
+        if let Some(source) = unsafe { take_source(shared.get(), index) } {
+            // SAFETY: the member's share.
+            unsafe { cancel::leave(source, false, reason) };
         }
     }
 }

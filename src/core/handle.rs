@@ -22,11 +22,16 @@ pub(crate) enum Status {
     Rejected,
 }
 
+/// Neither longer nor shorter lifetimes fit.
+type Invariant<T> = fn(T) -> T;
+
 /// See the module documentation.
 pub(crate) struct Handle<T, E> {
     /// The two lowest bits say what it is: see `Target`.
     tagged: *mut (),
-    types: PhantomData<(T, E)>,
+    /// Invariant: handles of one promise share how its outcome is cloned, which one of them brought along. A handle that
+    /// could be seen as one of another type would bring the wrong one.
+    types: PhantomData<Invariant<(T, E)>>,
 }
 
 // SAFETY: a handle moves the outcome out on its own thread.

@@ -3,7 +3,7 @@
 //! Many reactions, a second consumer, a name, a cancel hook, a cancellation. Its lock is held for a few pointer moves at
 //! a time and never across foreign code.
 
-use super::node::{Head, Site};
+use super::node::{Head, Kind, Site};
 use super::reaction::Reaction;
 use super::state::Word;
 use super::trampoline::{self, Work};
@@ -197,7 +197,9 @@ pub(super) unsafe fn ensure<'a>(head: *mut Head) -> &'a Hub {
             }
             state.slots.live = state.slots.list.len();
         }
-        match this.exchange(now, now.with_hub(made)) {
+        // With a hub nobody asks whether the reaction is a follower.
+        let unmarked = if this.vtable.kind == Kind::Derived && !now.is_settled() { now.not_followed() } else { now };
+        match this.exchange(now, unmarked.with_hub(made)) {
             // SAFETY: the promise keeps it from now on.
             Ok(()) => return unsafe { &*made },
             Err(other) => now = other,

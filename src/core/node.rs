@@ -87,8 +87,8 @@ pub(super) unsafe fn no_free(_: *mut Head) {
     unreachable!("freed by its own count");
 }
 
-/// The first fields of every block.
-#[repr(C)]
+/// The first fields of every block. Aligned so that three bits of its address are free on every target.
+#[repr(C, align(8))]
 pub(crate) struct Head {
     pub(super) vtable: &'static VTable,
     pub(super) word: AtomicPtr<()>,

@@ -174,6 +174,16 @@ impl Entered {
     }
 }
 
+/// Makes sure that a queue is not current on this thread.
+pub(super) fn leave(queue: &JobQueue) {
+    let newest = ENTERED.try_with(|entered| {
+        let mut entered = entered.borrow_mut();
+        entered.retain(|(_, known)| !ptr::eq(*known, queue));
+        entered.last().map_or(ptr::null(), |(_, queue)| *queue)
+    });
+    let _ = CURRENT.try_with(|current| current.set(newest.unwrap_or(ptr::null())));
+}
+
 impl Drop for Entered {
     fn drop(&mut self) {
         let newest = ENTERED.try_with(|entered| {

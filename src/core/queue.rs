@@ -8,7 +8,7 @@
 //! a pusher adds work, then takes it back to false, and who took it from true to false wakes the loop. Both are
 //! read-modify-writes of one word, so one of the two sees the other: no wake-up is lost, and none is doubled.
 
-use super::place::PlaceId;
+use super::place::{self, PlaceId};
 use super::reaction::Reaction;
 use super::trampoline::{self, Work};
 use crate::error::Fault;
@@ -197,6 +197,8 @@ impl JobQueue {
 
     /// Closes the queue on its owner thread: what is in it and what comes later is discarded with `LoopClosed`.
     pub(crate) fn close(&self) {
+        // A forgotten guard must not leave it current: on a closed loop's place nobody is alone any more.
+        place::leave(self);
         self.collect();
         // ORDERING: AcqRel: takes what was pushed since (Acquire); a push that fails sees a closed queue.
         let mut top = self.inbox.swap(CLOSED, Ordering::AcqRel);

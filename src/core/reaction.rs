@@ -178,6 +178,28 @@ pub(super) unsafe fn link(head: *mut Head, reaction: *mut Reaction) -> bool {
     }
 }
 
+/// As [`subscribe`], for a reaction that is to take the promise's outcome over. On the place of a derived promise it is
+/// marked in the word, so that the promise can pass it on.
+///
+/// # Safety
+/// As [`link`]; the caller runs on the reaction's place.
+pub(super) unsafe fn subscribe_follower(head: *mut Head, reaction: *mut Reaction) {
+    // SAFETY: alive by contract; a derived promise is a reaction, whose place never changes.
+    unsafe {
+        let this = &*head;
+        if this.vtable.kind == Kind::Derived && (*head.cast::<Reaction>()).place() == (*reaction).place() {
+            let now = this.state();
+            if now == Word::PENDING {
+                (*reaction).set_next(ptr::null_mut());
+                if this.exchange(now, now.with_reaction(reaction).decided()).is_ok() {
+                    return;
+                }
+            }
+        }
+        subscribe(head, reaction);
+    }
+}
+
 /// Links, or schedules at once if the promise is settled.
 ///
 /// # Safety
@@ -209,7 +231,9 @@ pub(super) unsafe fn unlink(head: *mut Head, reaction: *mut Reaction) -> bool {
         if now.is_settled() || now.reaction() != reaction {
             return false;
         }
-        match this.exchange(now, now.with_reaction(ptr::null_mut())) {
+        let emptied = now.with_reaction(ptr::null_mut());
+        let emptied = if this.vtable.kind == Kind::Derived { emptied.not_followed() } else { emptied };
+        match this.exchange(now, emptied) {
             Ok(()) => return true,
             Err(other) => now = other,
         }
@@ -295,9 +319,10 @@ pub(super) unsafe fn schedule(reaction: *mut Reaction) {
 
 /// Reactions on their way into queues; waking loops and discarding wait for `flush`, outside any lock.
 #[derive(Default)]
-struct Batch {
+pub(super) struct Batch {
     /// The last loop looked up.
     found: Option<Arc<JobQueue>>,
+    found_before: Vec<Arc<JobQueue>>,
     wake: Option<Arc<JobQueue>>,
     wake_too: Vec<Arc<JobQueue>>,
     discard: Vec<*mut Reaction>,
@@ -306,7 +331,7 @@ struct Batch {
 impl Batch {
     /// # Safety
     /// As [`schedule`].
-    unsafe fn add(&mut self, reaction: *mut Reaction) {
+    pub(super) unsafe fn add(&mut self, reaction: *mut Reaction) {
         // SAFETY: ours.
         let place = unsafe { (*reaction).place() };
         // SAFETY: ours to hand over.
@@ -325,7 +350,15 @@ impl Batch {
     /// # Safety
     /// As [`schedule`].
     unsafe fn add_elsewhere(&mut self, reaction: *mut Reaction, place: PlaceId) {
-        let known = self.found.take().filter(|queue| queue.id() == place);
+        let known = match self.found.take() {
+            Some(queue) if queue.id() == place => Some(queue),
+            // Perhaps the last reference: dropped by `flush`, for a lock may be held here.
+            Some(other) => {
+                self.found_before.push(other);
+                None
+            }
+            None => None,
+        };
         let Some(queue) = known.or_else(|| place::find(place)) else {
             return self.discard.push(reaction);
         };
@@ -346,7 +379,7 @@ impl Batch {
         }
     }
 
-    fn flush(self) {
+    pub(super) fn flush(self) {
         for queue in self.wake.into_iter().chain(self.wake_too) {
             queue.notify();
         }

@@ -1,4 +1,6 @@
 //! Promises that resolvers settle, or that are born settled; and the producer's side of them.
+//!
+//! What they hold is `'static`: the trampoline may drop it later than the last handle (rule 8).
 
 use super::adopt;
 use super::cancel;
@@ -67,7 +69,7 @@ fn allocate<T, E>(vtable: &'static VTable, word: Word, refs: u32, resolvers: u32
 
 /// A promise that is settled from the start.
 #[inline]
-pub(crate) fn settled<T, E>(outcome: Result<T, E>, site: Site) -> Handle<T, E> {
+pub(crate) fn settled<T: 'static, E: 'static>(outcome: Result<T, E>, site: Site) -> Handle<T, E> {
     let word = if outcome.is_ok() { Word::FULFILLED } else { Word::REJECTED };
     let head = allocate::<T, E>(&Table::<T, E>::SETTLED, word, Head::SETTLED_REFS, 0);
     // SAFETY: new, so ours; not shared before this returns.
@@ -77,7 +79,7 @@ pub(crate) fn settled<T, E>(outcome: Result<T, E>, site: Site) -> Handle<T, E> {
 }
 
 /// A promise that is rejected with a fault from the start.
-pub(crate) fn faulted<T, E: From<Fault>>(fault: Fault, site: Site) -> Handle<T, E> {
+pub(crate) fn faulted<T: 'static, E: From<Fault> + 'static>(fault: Fault, site: Site) -> Handle<T, E> {
     let head = allocate::<T, E>(&Table::<T, E>::PENDING, Word::REJECTED, Head::SETTLED_REFS, 0);
     // SAFETY: as in `settled`.
     unsafe { slot::write_fault::<T, E>(head, site, fault) };
@@ -91,7 +93,7 @@ unsafe fn write_pending<T, E>(head: *mut Head, site: Site) {
 }
 
 /// A promise that stays pending for ever unless it is cancelled.
-pub(crate) fn never<T, E: From<Fault>>(site: Site) -> Handle<T, E> {
+pub(crate) fn never<T: 'static, E: From<Fault> + 'static>(site: Site) -> Handle<T, E> {
     let head = allocate::<T, E>(&Table::<T, E>::PENDING, Word::PENDING, Head::SETTLED_REFS, 0);
     // SAFETY: new, so ours.
     unsafe {
@@ -104,7 +106,7 @@ pub(crate) fn never<T, E: From<Fault>>(site: Site) -> Handle<T, E> {
 
 /// A pending promise and its first producer.
 #[inline]
-pub(crate) fn pending<T, E: From<Fault>>(site: Site) -> (Handle<T, E>, Producer<T, E>) {
+pub(crate) fn pending<T: 'static, E: From<Fault> + 'static>(site: Site) -> (Handle<T, E>, Producer<T, E>) {
     let head = allocate::<T, E>(&Table::<T, E>::PENDING, Word::PENDING, Head::PENDING_REFS, 1);
     // SAFETY: new, so ours.
     unsafe {
@@ -260,7 +262,8 @@ impl<T, E> Producer<T, E> {
         let hub = unsafe { hub::ensure(self.head.as_ptr()) };
         let refused = {
             let mut state = hub.lock();
-            if state.closed {
+            // Settled, but not delivered yet: the settler has taken the hooks, or will drop them.
+            if state.closed || self.head().state().is_settled() {
                 Some(hook)
             } else {
                 state.hooks.push(hook);

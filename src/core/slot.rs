@@ -248,7 +248,10 @@ pub(super) unsafe fn look<'a, T, E>(head: *mut Head, word: Word) -> Look<'a, T, 
 #[inline]
 pub(super) unsafe fn take<T, E>(head: *mut Head, and_producer: bool) -> Result<T, E> {
     // SAFETY: alive by the caller's share.
-    let (word, claim) = unsafe { ((*head).state(), (*head).consumer_claim()) };
+    // The claim first: when no producer is left nobody changes the word any more.
+    let claim = unsafe { (*head).consumer_claim() };
+    // SAFETY: as above.
+    let word = unsafe { (*head).state() };
     debug_assert!(word.is_settled());
     if claim == Claim::Shared {
         // SAFETY: as above.

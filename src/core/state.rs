@@ -3,7 +3,8 @@
 use super::hub::Hub;
 use super::reaction::Reaction;
 
-/// Unsettled: the fate is decided (claimed by a resolver, or adopting); further resolves are refused.
+/// Unsettled root: the fate is decided (claimed by a resolver, or adopting); further resolves are refused.
+/// Unsettled derived promise, without a hub: the only reaction is a follower on the promise's own place (`adopt`).
 /// Settled: the promise is rejected.
 const DECIDED: usize = 0b001;
 /// The pointer is the promise's [`Hub`], not its only reaction.
@@ -87,7 +88,19 @@ impl Word {
         Word(hub.cast::<()>().map_addr(|addr| addr | flags))
     }
 
-    /// The same pointer, fate decided.
+    /// Of a derived promise: its only reaction is a follower on its own place.
+    #[inline(always)]
+    pub(crate) fn is_followed(self) -> bool {
+        self.0.addr() & (DECIDED | HUB | SETTLED) == DECIDED
+    }
+
+    /// Of a derived promise: without the mark of a follower.
+    #[inline(always)]
+    pub(crate) fn not_followed(self) -> Word {
+        Word(self.0.map_addr(|addr| addr & !DECIDED))
+    }
+
+    /// The same pointer, fate decided; of a derived promise, its reaction being a follower.
     #[inline(always)]
     pub(crate) fn decided(self) -> Word {
         Word(self.0.map_addr(|addr| addr | DECIDED))

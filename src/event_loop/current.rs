@@ -38,6 +38,19 @@ impl Drop for Current {
     }
 }
 
+/// Makes sure that a closed loop is not current on its thread, whatever became of its guards.
+pub(super) fn forget(shared: &Arc<LoopShared>) {
+    let forgotten: Option<Vec<_>> = LOOPS
+        .try_with(|loops| {
+            let mut loops = loops.borrow_mut();
+            let (gone, rest) = loops.drain(..).partition(|known| Arc::ptr_eq(known, shared));
+            *loops = rest;
+            gone
+        })
+        .ok();
+    drop(forgotten);
+}
+
 pub(super) fn current() -> Option<Arc<LoopShared>> {
     LOOPS.try_with(|loops| loops.borrow().last().cloned()).ok().flatten()
 }
@@ -91,6 +104,9 @@ pub(crate) fn report(unhandled: Unhandled) {
     let reporter = current().or_else(|| global().cloned());
     match reporter {
         Some(shared) if !shared.is_closed() => shared.add_unhandled(unhandled),
-        _ => error::report(&unhandled),
+        _ => {
+            error::report(&unhandled);
+            error::panic::drop_quietly(unhandled);
+        }
     }
 }

@@ -43,6 +43,12 @@ pub(super) enum WhenIdle {
     End,
 }
 
+impl Drop for Driver<'_> {
+    fn drop(&mut self) {
+        panic::drop_quietly(self.unhandled.take());
+    }
+}
+
 impl<'a> Driver<'a> {
     /// None: the loop is closed.
     pub(super) fn new(shared: &'a Arc<LoopShared>) -> Option<Self> {
@@ -87,7 +93,10 @@ impl<'a> Driver<'a> {
     pub(super) fn report(&mut self) {
         if self.shared.has_unhandled() {
             let first = self.shared.report_unhandled();
-            self.unhandled = self.unhandled.take().or(first);
+            match self.unhandled {
+                None => self.unhandled = first,
+                Some(_) => panic::drop_quietly(first),
+            }
         }
     }
 

@@ -157,7 +157,7 @@ impl EventLoop {
             return Err(fault);
         }
         driver.report();
-        match driver.unhandled {
+        match driver.unhandled.take() {
             Some(report) if self.shared.strict => Err(Fault::Unhandled { report }),
             _ => Ok(()),
         }
@@ -189,7 +189,7 @@ impl EventLoop {
         // What the outcome left in the queue still belongs to this run, and so do its reports.
         driver.run_jobs(None);
         driver.report();
-        Ok((output, driver.unhandled))
+        Ok((output, driver.unhandled.take()))
     }
 
     /// Runs what is ready, for at most about `budget`; never blocks. True while something is still ready: call again.
@@ -293,6 +293,7 @@ impl EventLoop {
 impl Drop for EventLoop {
     fn drop(&mut self) {
         drop(self.watch.get_mut().take());
+        current::forget(&self.shared);
         self.shared.close();
     }
 }

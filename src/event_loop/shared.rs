@@ -172,14 +172,18 @@ impl LoopShared {
         !lock(&self.unhandled).is_empty()
     }
 
-    /// Reports what was collected. Gives the first one back.
+    /// Reports what was collected. A strict loop gives the first one back.
     pub(super) fn report_unhandled(&self) -> Option<Arc<Unhandled>> {
         let reports = std::mem::take(&mut *lock(&self.unhandled));
         let mut first = None;
         for report in reports {
-            let report = Arc::new(report);
             error::report(&report);
-            first.get_or_insert(report);
+            if self.strict && first.is_none() {
+                first = Some(Arc::new(report));
+            } else {
+                // The reason's destructor is foreign.
+                error::panic::drop_quietly(report);
+            }
         }
         first
     }
@@ -192,6 +196,6 @@ impl LoopShared {
         drop(executor);
         self.queue.close();
         core::unregister(self.place());
-        self.report_unhandled();
+        error::panic::drop_quietly(self.report_unhandled());
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Fault, Rejection, panic};
 use std::panic::Location;
 
 /// Constructors with the dynamic reason.
-impl<T> Promise<T> {
+impl<T: 'static> Promise<T> {
     /// Runs `executor` at once with the two functions that decide the promise: JavaScript's `new Promise`.
     ///
     /// Both are called like functions, from any thread, and can be cloned; the first call decides, later ones are ignored.
@@ -136,7 +136,7 @@ impl<T> Promise<T> {
 }
 
 /// Constructors for any reason type.
-impl<T, E> Promise<T, E> {
+impl<T: 'static, E: 'static> Promise<T, E> {
     /// A promise that is fulfilled with `value`, for any reason type.
     ///
     /// # Examples
@@ -240,7 +240,7 @@ impl<T, E> Promise<T, E> {
     }
 }
 
-impl<T, E> From<Result<T, E>> for Promise<T, E> {
+impl<T: 'static, E: 'static> From<Result<T, E>> for Promise<T, E> {
     #[track_caller]
     fn from(outcome: Result<T, E>) -> Self {
         Self::from_handle(core::settled(outcome, Location::caller()))

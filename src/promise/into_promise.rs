@@ -84,7 +84,7 @@ pub mod via {
     pub enum Never {}
 }
 
-impl<T, E> IntoPromise<T, E, via::Resolution> for Resolution<T, E> {
+impl<T: 'static, E: 'static> IntoPromise<T, E, via::Resolution> for Resolution<T, E> {
     #[track_caller]
     fn into_promise(self) -> Promise<T, E> {
         match self {
@@ -100,7 +100,7 @@ impl<T, E> IntoPromise<T, E, via::Resolution> for Resolution<T, E> {
     }
 }
 
-impl<T, E> IntoPromise<T, E, via::Outcome> for Result<T, E> {
+impl<T: 'static, E: 'static> IntoPromise<T, E, via::Outcome> for Result<T, E> {
     #[track_caller]
     fn into_promise(self) -> Promise<T, E> {
         Promise::from(self)
@@ -197,7 +197,7 @@ where
     }
 }
 
-impl<E> IntoPromise<(), E, via::Unit> for () {
+impl<E: 'static> IntoPromise<(), E, via::Unit> for () {
     #[track_caller]
     fn into_promise(self) -> Promise<(), E> {
         Promise::fulfilled(())

@@ -8,7 +8,7 @@ use super::{after, ok};
 use crate::common::{no, outcome};
 use crate::support::{on_loop, on_virtual_clock};
 
-fn p<T>(value: T) -> Promise<T> {
+fn p<T: 'static>(value: T) -> Promise<T> {
     Promise::resolve(value)
 }
 

@@ -1,0 +1,134 @@
+//! Rejections: by those who cancel, and those that nobody handles.
+
+use super::kit::{self, FAULT, Log, Loop, Promise, Threads, Token, Why, check, reports, spawn, then};
+use crate::error::CancelReason;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[test]
+fn loom_m13_cancel_against_settle_against_subscribe() {
+    check("m13 one outcome", Threads::Three, || {
+        let home = Loop::new();
+        let (promise, settler) = kit::pending();
+        let hooks = Arc::new(AtomicUsize::new(0));
+        let (count, refused) = (hooks.clone(), Arc::new(AtomicUsize::new(0)));
+        settler.on_cancel(Box::new(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        }));
+        let canceller = promise.canceller();
+        let cancelled = Arc::new(AtomicUsize::new(0));
+        let (did_cancel, did_refuse) = (cancelled.clone(), refused.clone());
+        let settling = spawn(move || {
+            let refusal = settler.settle(Ok(Token::new(7))).is_err();
+            did_refuse.store(refusal.into(), Ordering::Relaxed);
+        });
+        let cancelling = spawn(move || {
+            let cancel = canceller.cancel(CancelReason::from("stop"));
+            did_cancel.store(cancel.into(), Ordering::Relaxed);
+        });
+        let log = Log::default();
+        let derived = then(promise, home.place(), &log);
+        derived.mark_handled();
+        drop(derived);
+        settling.join();
+        cancelling.join();
+        home.drain();
+        let cancelled = cancelled.load(Ordering::Relaxed);
+        assert_eq!(log.entries(), [if cancelled == 1 { FAULT } else { 7 }]);
+        assert_eq!(refused.load(Ordering::Relaxed), cancelled, "the settler is told");
+        assert_eq!(hooks.load(Ordering::Relaxed), cancelled, "the hook runs once if it was cancelled");
+        home.end();
+    });
+}
+
+#[test]
+fn loom_m13_cancel_against_the_handler() {
+    let settled = || crate::core::settled(Ok(Token::new(7)), Location::caller());
+    check("m13 a link that runs", Threads::Two, move || {
+        let home = Loop::new();
+        let log = Log::default();
+        let derived = then(settled(), home.place(), &log);
+        let cancelling = spawn(move || {
+            derived.cancel(&CancelReason::from("stop"), Location::caller());
+        });
+        home.drain();
+        cancelling.join();
+        home.drain();
+        assert!(matches!(log.entries()[..], [] | [7]));
+        home.end();
+    });
+    check("m13 a link of a link that runs", Threads::Two, move || {
+        let home = Loop::new();
+        let log = Log::default();
+        let derived = then(then(settled(), home.place(), &log), home.place(), &log);
+        let cancelling = spawn(move || {
+            derived.cancel(&CancelReason::from("stop"), Location::caller());
+        });
+        home.drain();
+        cancelling.join();
+        home.drain();
+        assert!(matches!(log.entries()[..], [] | [7] | [7, 7]));
+        home.end();
+    });
+}
+
+#[test]
+fn loom_m19_unsubscribe_against_settle() {
+    check("m19 removed or run", Threads::Two, || {
+        let home = Loop::new();
+        let (promise, settler) = kit::pending();
+        let (log, token) = (Log::default(), Token::new(0));
+        let seen = log.clone();
+        let watch = promise.watch(home.place(), move || seen.push(token.kind)).unwrap();
+        let removed = Arc::new(AtomicUsize::new(0));
+        let did_remove = removed.clone();
+        let removing = spawn(move || did_remove.store(watch.remove().into(), Ordering::Relaxed));
+        settler.settle(Ok(Token::new(7))).unwrap();
+        home.drain();
+        removing.join();
+        assert_eq!(log.entries().len() + removed.load(Ordering::Relaxed), 1);
+        home.end();
+    });
+}
+
+#[test]
+fn loom_m16_unhandled_is_reported_once() {
+    let reject = |settler: kit::Settler| spawn(move || drop(settler.settle(Err(Why::Said(Token::new(7))))));
+    check("m16 nobody handles it", Threads::Three, move || {
+        let (promise, settler) = kit::pending();
+        let theirs = kit::clone(&promise);
+        let rejecting = reject(settler);
+        let dropping = spawn(move || drop::<Promise>(theirs));
+        drop(promise);
+        rejecting.join();
+        dropping.join();
+        assert_eq!(reports(), 1);
+    });
+    check("m16 it is marked", Threads::Three, move || {
+        let (promise, settler) = kit::pending();
+        let theirs = kit::clone(&promise);
+        let rejecting = reject(settler);
+        let dropping = spawn(move || drop::<Promise>(theirs));
+        promise.mark_handled();
+        drop(promise);
+        rejecting.join();
+        dropping.join();
+        assert_eq!(reports(), 0);
+    });
+    check("m16 a late handler", Threads::Three, move || {
+        let home = Loop::new();
+        let (promise, settler) = kit::pending();
+        let theirs = kit::clone(&promise);
+        let rejecting = reject(settler);
+        let dropping = spawn(move || drop::<Promise>(theirs));
+        let log = Log::default();
+        drop(then(promise, home.place(), &log));
+        rejecting.join();
+        dropping.join();
+        home.drain();
+        assert_eq!(log.entries(), [7]);
+        assert_eq!(reports(), 1, "of the handler's promise, to which it went on");
+        home.end();
+    });
+}

@@ -1,0 +1,52 @@
+//! A combinator and its inputs.
+
+use super::kit::{self, Log, Loop, Threads, Token, Why, check, spawn, then};
+use crate::core::{Collect, gather};
+use crate::promise::Promise;
+use std::ops::ControlFlow;
+use std::panic::Location;
+
+/// `all`, as short as can be: the first reason, or the last value when `missing` have come.
+struct All {
+    missing: usize,
+    outcome: Option<Result<Token, Why>>,
+}
+
+impl Collect<Token, Why> for All {
+    type Value = Token;
+    type Reason = Why;
+
+    fn member(&mut self, _: usize, outcome: Result<Token, Why>) -> ControlFlow<()> {
+        self.missing -= 1;
+        let over = self.missing == 0 || outcome.is_err();
+        self.outcome = Some(outcome);
+        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn finish(self, _: &mut dyn Iterator<Item = (usize, Promise<Token, Why>)>) -> Result<Token, Why> {
+        self.outcome.unwrap()
+    }
+}
+
+#[test]
+fn loom_m18_all_against_its_inputs() {
+    check("m18 one rejects", Threads::Three, || {
+        let home = Loop::new();
+        let (first, resolver) = kit::pending();
+        let (second, rejecter) = kit::pending();
+        let inputs = vec![Promise::from_handle(first), Promise::from_handle(second)];
+        let resolving = spawn(move || resolver.settle(Ok(Token::new(1))).unwrap());
+        let rejecting = spawn(move || rejecter.settle(Err(Why::Said(Token::new(2)))).unwrap());
+        let log = Log::default();
+        let all = gather(inputs, All { missing: 2, outcome: None }, Location::caller()).into_handle();
+        let derived = then(all, home.place(), &log);
+        derived.mark_handled();
+        drop(derived);
+        home.drain();
+        resolving.join();
+        rejecting.join();
+        home.drain();
+        assert_eq!(log.entries(), [2]);
+        home.end();
+    });
+}
