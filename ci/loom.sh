@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Runs the core's models under loom: every interleaving of each, within the bound on preemptions.
+# Runs the core's models under loom: every interleaving of two threads, and those of three with at most three preemptions.
+# Each says how many executions that were.
 #
-#     ci/loom.sh                          all models, at most two preemptions each
+#     ci/loom.sh                          all models
 #     ci/loom.sh NAME                     those with NAME in their path
-#     LOOM_MAX_PREEMPTIONS=3 ci/loom.sh   a wider search
+#     LOOM_MAX_PREEMPTIONS=2 ci/loom.sh   a narrower search, the same for all
 #
 # A model is a unit test that has "loom" in its path. The flag goes to every crate of the build, so this build leaves out
-# the dependencies that do not compile with it, and has a folder of its own.
+# the dependencies that do not compile with it, and has a folder of its own. That a model can fail at all is shown by
+# `ci/loom-plants.sh`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/loom
 export RUSTFLAGS="${RUSTFLAGS:-} --cfg loom"
-export LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-2}
 name=${1:-loom}
 
 count=$(cargo test --profile loom --lib "$name" -- --list | grep -c ': test$' || true)

@@ -22,5 +22,7 @@ pub(crate) fn global_place() -> PlaceId {
 
 #[cfg(loom)]
 pub(crate) fn report(unhandled: Unhandled) {
+    #[cfg(test)]
+    crate::core::models::count_report();
     drop(unhandled);
 }

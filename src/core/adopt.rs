@@ -11,13 +11,16 @@
 use super::cancel;
 use super::derived;
 use super::handle::Handle;
+use super::job;
+use super::life;
 use super::node::{self, Head, Kind, Site, VTable};
-use super::place;
+use super::place::{self, PlaceId};
 use super::reaction::{self, Mode, Reaction};
 use super::root::Producer;
 use super::slot::{self, Pending};
 use super::state::Word;
-use crate::error::{Fault, panic};
+use crate::error::{CancelReason, Fault, panic};
+use crate::primitive::Ordering;
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -61,7 +64,8 @@ pub(super) unsafe fn advance<U, E>(reaction: *mut Reaction) {
         if (*head).state().is_settled() {
             // Cancelled on the way.
             (*reaction).set_source(ptr::null_mut());
-            cancel::leave(source, (*reaction).owns_producer(), None);
+            let reason = cancel::reason_of(&*head);
+            cancel::leave(source, (*reaction).owns_producer(), reason.as_ref());
             return node::release_producer(head);
         }
         let pending = slot::pending_mut::<U, E>(head);
@@ -126,10 +130,11 @@ unsafe fn pass_on<U, E>(reaction: *mut Reaction, source: *mut Head) -> bool {
         } else {
             let adopter = follower.cast::<Adopter<U, E>>();
             (*adopter).hops += 1;
-            if ptr::eq((*adopter).outer.as_head(), source) {
+            let ring = (*adopter).outer.as_ref().is_some_and(|outer| ptr::eq(outer.as_head(), source));
+            if ring {
+                (*follower).set_source(ptr::null_mut());
                 node::release_consumer(source);
-                let adopter = Box::from_raw(adopter);
-                adopter.outer.settle_adopted(Err(Fault::Cycle));
+                finish_root(adopter, |outer| outer.settle_adopted(Err(Fault::Cycle)));
                 return true;
             }
         }
@@ -139,12 +144,15 @@ unsafe fn pass_on<U, E>(reaction: *mut Reaction, source: *mut Head) -> bool {
 }
 
 /// The reaction by which a root promise follows another one.
+///
+/// Two own the block: the list or queue, until the adoption is over, and the promise's cancel hook. It is touched on its
+/// place only, apart from its counter.
 #[repr(C)]
 struct Adopter<T, E> {
     reaction: Reaction,
     hops: usize,
-    /// Counts as a resolver, so that the promise is not abandoned meanwhile.
-    outer: Producer<T, E>,
+    /// Counts as a resolver, so that the promise is not abandoned meanwhile. None once the adoption is over.
+    outer: Option<Producer<T, E>>,
 }
 
 struct Table<T, E>(PhantomData<(T, E)>);
@@ -158,9 +166,77 @@ impl<T, E> Table<T, E> {
         run: run::<T, E>,
         discard: discard::<T, E>,
         drop_handler: node::no_reaction,
-        free: node::no_free,
+        free: free::<T, E>,
         dealloc: node::no_free,
     };
+}
+
+unsafe fn free<T, E>(head: *mut Head) {
+    // SAFETY: the last reference; `outer` is gone by then, or was thrown away with a closed loop.
+    unsafe { life::free(head.cast::<Adopter<T, E>>()) };
+}
+
+/// Gives back one of the two references to an adopter.
+unsafe fn release(adopter: *mut Reaction) {
+    // SAFETY: alive by the caller's reference.
+    let head = unsafe { &(*adopter).head };
+    head.life.look();
+    // ORDERING: AcqRel, as in `Arc`.
+    if head.refs.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // SAFETY: that was the last reference.
+        unsafe { (head.vtable.free)(adopter.cast()) };
+    }
+}
+
+/// The cancel hook's reference to an adopter.
+struct Hook<T, E>(*mut Adopter<T, E>);
+
+// SAFETY: only counted, except on the adopter's place.
+unsafe impl<T: Send, E: Send> Send for Hook<T, E> {}
+
+impl<T, E> Drop for Hook<T, E> {
+    fn drop(&mut self) {
+        // SAFETY: it is a reference.
+        unsafe { release(self.0.cast()) };
+    }
+}
+
+impl<T, E> Hook<T, E> {
+    fn place(&self) -> PlaceId {
+        // SAFETY: alive by our reference; the place never changes.
+        unsafe { (*self.0).reaction.place() }
+    }
+
+    /// On the adopter's place: the promise was cancelled, and what it followed is asked to stop.
+    fn take_off(&self, reason: &CancelReason) {
+        let reaction = self.0.cast::<Reaction>();
+        // SAFETY: alive by our reference; on its place nobody else touches it.
+        unsafe {
+            let source = (*reaction).source();
+            // Otherwise it is queued, and finds the promise cancelled when it runs; or over.
+            if !source.is_null() && (*reaction).mode() == Mode::Finish && reaction::unlink(source, reaction) {
+                (*reaction).set_source(ptr::null_mut());
+                finish_root(self.0, drop);
+                cancel::leave(source, false, Some(reason));
+            }
+        }
+    }
+}
+
+/// The adoption is over: gives back the list's reference, and the promise to `end`.
+///
+/// # Safety
+/// On the adopter's place, or discarding it; called once.
+unsafe fn finish_root<T, E>(adopter: *mut Adopter<T, E>, end: impl FnOnce(Producer<T, E>)) {
+    // SAFETY: by contract.
+    let outer = unsafe {
+        let outer = (*adopter).outer.take();
+        release(adopter.cast());
+        outer
+    };
+    if let Some(outer) = outer {
+        end(outer);
+    }
 }
 
 /// A root promise starts to follow.
@@ -178,26 +254,38 @@ where
         // SAFETY: the claim is ours.
         return unsafe { outer.settle_adopted(Err(Fault::Cycle)) };
     }
-    let head = Head::new(&Table::<T, E>::TABLE, Word::PENDING, 0, Reaction::aux(place::current_or_global()));
-    let adopter = Box::new(Adopter { reaction: Reaction::new(head), hops: 0, outer });
-    let reaction = Box::into_raw(adopter).cast::<Reaction>();
+    let head = Head::new(&Table::<T, E>::TABLE, Word::PENDING, 2, Reaction::aux(place::current_or_global()));
+    let promise = outer.clone();
+    let adopter = Box::new(Adopter { reaction: Reaction::new(head), hops: 0, outer: Some(outer) });
+    let adopter = Box::into_raw(adopter);
+    let reaction = adopter.cast::<Reaction>();
     // SAFETY: new, so ours.
     unsafe {
         (*reaction).set_source(source);
         (*reaction).set_mode(Mode::Start);
-        reaction::schedule(reaction);
     }
+    let hook = Hook(adopter);
+    promise.on_cancel(Box::new(move |reason| {
+        let reason = reason.clone();
+        job::post(hook.place(), move || hook.take_off(&reason));
+    }));
+    // SAFETY: ours to hand over.
+    unsafe { reaction::schedule(reaction) };
 }
 
 unsafe fn run<T, E>(reaction: *mut Reaction) {
-    // SAFETY: the runner owns the reaction and with it the block.
+    // SAFETY: the runner owns the reaction.
     unsafe {
         let adopter = reaction.cast::<Adopter<T, E>>();
         let source = (*reaction).source();
-        if !(*adopter).outer.is_settled() {
+        let settled = (*adopter).outer.as_ref().is_none_or(Producer::is_settled);
+        if !settled {
             if (*reaction).mode() == Mode::Start {
                 (*reaction).set_mode(Mode::Finish);
+                #[cfg(not(thenable_plant = "m10_settled_inner_missed"))]
                 return reaction::subscribe_follower(source, reaction);
+                #[cfg(thenable_plant = "m10_settled_inner_missed")]
+                return drop(reaction::link(source, reaction));
             }
             if (*adopter).hops > 0 {
                 (*adopter).hops -= 1;
@@ -205,12 +293,17 @@ unsafe fn run<T, E>(reaction: *mut Reaction) {
             }
         }
         let with_producer = (*reaction).owns_producer();
-        let adopter = Box::from_raw(adopter);
-        if adopter.outer.is_settled() {
-            return cancel::leave(source, with_producer, None);
-        }
-        let outcome = panic::catch(None, || slot::take::<T, E>(source, with_producer));
-        adopter.outer.settle_adopted(outcome);
+        (*reaction).set_source(ptr::null_mut());
+        finish_root(adopter, |outer| {
+            if settled {
+                let reason = outer.cancel_reason();
+                #[cfg(not(thenable_plant = "m11_inner_kept"))]
+                cancel::leave(source, with_producer, reason.as_ref());
+                return drop(reason);
+            }
+            let outcome = panic::catch(None, || slot::take::<T, E>(source, with_producer));
+            outer.settle_adopted(outcome);
+        });
     }
 }
 
@@ -219,8 +312,8 @@ unsafe fn discard<T, E>(reaction: *mut Reaction, fault: Fault) {
     unsafe {
         let source = (*reaction).source();
         let with_producer = (*reaction).owns_producer();
-        let adopter = Box::from_raw(reaction.cast::<Adopter<T, E>>());
+        (*reaction).set_source(ptr::null_mut());
         cancel::leave(source, with_producer, None);
-        adopter.outer.settle_adopted(Err(fault));
+        finish_root(reaction.cast::<Adopter<T, E>>(), |outer| outer.settle_adopted(Err(fault)));
     }
 }

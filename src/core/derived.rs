@@ -3,6 +3,7 @@
 use super::adopt;
 use super::cancel;
 use super::handle::Handle;
+use super::life;
 use super::node::{self, Conversion, Head, Kind, Site, VTable};
 use super::place::PlaceId;
 use super::reaction::{self, Mode, Reaction};
@@ -246,7 +247,7 @@ unsafe fn free<U, E2, F>(head: *mut Head) {
 
 unsafe fn dealloc<U, E2, F>(head: *mut Head) {
     // SAFETY: made by `Box::into_raw` of this type; the payload drops nothing by itself.
-    drop(unsafe { Box::from_raw(head.cast::<Derived<U, E2, F>>()) });
+    unsafe { life::free(head.cast::<Derived<U, E2, F>>()) };
 }
 
 #[cfg(all(test, not(loom), target_pointer_width = "64"))]

@@ -450,7 +450,7 @@ unsafe fn take_source<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
             drop(leave_slab::<T, E, C>(member));
         } else {
             // It is on its way into the queue, perhaps with the producer's share: it leaves when it runs.
-            (*member).taken.set(true);
+            (*member).taken.set(cfg!(not(thenable_plant = "m18_source_taken_twice")));
         }
         Some(source)
     }

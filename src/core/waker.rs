@@ -3,6 +3,7 @@
 //! Two own the block: the list and the promise's handle. Whoever takes it off the list owns the waker in it: the settler,
 //! who wakes it, or the handle, which replaces or drops it. It holds no share of the promise: the handle does.
 
+use super::life;
 use super::node::{self, Head, Kind, VTable};
 use super::reaction::{self, Reaction};
 use super::state::Word;
@@ -48,7 +49,7 @@ impl Unlisted {
     pub(super) fn update(&mut self, waker: &Waker) {
         // SAFETY: alive and ours.
         let same = unsafe { &*self.0 }.waker.with(|old| unsafe { &*old }.will_wake(waker));
-        if !same {
+        if !same && cfg!(not(thenable_plant = "m07_first_waker_kept")) {
             let new = ManuallyDrop::new(waker.clone());
             // SAFETY: as above.
             let old = unsafe { &*self.0 }.waker.with_mut(|place| std::mem::replace(unsafe { &mut *place }, new));
@@ -62,7 +63,8 @@ impl Unlisted {
         // SAFETY: alive and ours; the second reference is the list's. ORDERING: Relaxed, `link` publishes it.
         unsafe {
             (*block).reaction.head.refs.store(2, Ordering::Relaxed);
-            if reaction::link((*block).reaction.source(), block.cast()) {
+            let listed = reaction::link((*block).reaction.source(), block.cast());
+            if listed || cfg!(thenable_plant = "m02_refusal_ignored") {
                 std::mem::forget(self);
                 return Some(block);
             }
@@ -74,11 +76,10 @@ impl Unlisted {
 
 impl Drop for Unlisted {
     fn drop(&mut self) {
+        // SAFETY: alive and ours alone; the waker is still in it.
+        let waker = unsafe { &*self.0 }.waker.with_mut(|waker| unsafe { ManuallyDrop::take(&mut *waker) });
         // SAFETY: ours alone, from a `Box`.
-        let block = unsafe { Box::from_raw(self.0) };
-        // SAFETY: the waker is still in it.
-        let waker = block.waker.with_mut(|waker| unsafe { ManuallyDrop::take(&mut *waker) });
-        drop(block);
+        unsafe { life::free(self.0) };
         panic::drop_quietly(waker);
     }
 }
@@ -112,11 +113,14 @@ pub(super) unsafe fn unlist(block: *mut WakerBlock) -> Option<Unlisted> {
 
 /// Gives back one reference to a block whose waker is gone.
 unsafe fn release(block: *mut WakerBlock) {
-    // ORDERING: AcqRel, as in `Arc`.
     // SAFETY: alive by the caller's reference.
-    if unsafe { (*block).reaction.head.refs.fetch_sub(1, Ordering::AcqRel) } == 1 {
+    let head = unsafe { &(*block).reaction.head };
+    head.life.look();
+    // ORDERING: AcqRel, as in `Arc`.
+    let order = if cfg!(thenable_plant = "m06_release_too_weak") { Ordering::Relaxed } else { Ordering::AcqRel };
+    if head.refs.fetch_sub(1, order) == 1 {
         // SAFETY: that was the last reference; the waker was moved out.
-        drop(unsafe { Box::from_raw(block) });
+        unsafe { life::free(block) };
     }
 }
 

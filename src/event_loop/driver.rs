@@ -10,6 +10,7 @@ use crate::error::{Fault, Pending, Unhandled, panic};
 use async_executor::Executor;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -110,10 +111,41 @@ impl<'a> Driver<'a> {
         if self.shared.timers.is_empty() {
             return false;
         }
-        let Some(callback) = self.shared.timers.pop_due(self.shared.clock.now()) else { return false };
+        self.fire_timer_of(self.shared.clock.now())
+    }
+
+    /// Fires the next timer that is due at this time.
+    fn fire_timer_of(&self, now: Instant) -> bool {
+        let Some(callback) = self.shared.timers.pop_due(now) else { return false };
         // A panic has been printed; a timer has nobody to tell.
         let _ = panic::catch(None, callback);
         true
+    }
+
+    /// The jobs, and each timer and task that is ready now. True if there was anything.
+    pub(super) fn turn(&mut self) -> bool {
+        let mut ran = !self.shared.queue.is_empty();
+        self.drain();
+        let now = self.shared.clock.now();
+        while self.fire_timer_of(now) {
+            ran = true;
+            self.drain();
+        }
+        // Tasks run first come first served: those before this one were ready when the turn began.
+        let last = Arc::new(AtomicBool::new(false));
+        let mark = last.clone();
+        // ORDERING of both: Relaxed, the same thread.
+        self.executor.spawn(async move { mark.store(true, Ordering::Relaxed) }).detach();
+        while self.executor.try_tick() && !last.load(Ordering::Relaxed) {
+            ran = true;
+            self.drain();
+        }
+        ran
+    }
+
+    fn drain(&mut self) {
+        while !self.run_jobs(None) {}
+        self.report();
     }
 
     /// Takes turns until `done` says so. `done` is asked after every step.

@@ -230,20 +230,14 @@ impl EventLoop {
         })
     }
 
-    /// One turn: the job queue, then what of timers and tasks is ready now. Never blocks. True if it ran anything.
+    /// One turn: the job queue, the timers that are due, and the tasks that are ready now, each followed by the jobs that it
+    /// queued. Never blocks. True if it ran anything.
     ///
     /// Inside of a run of this loop it does nothing.
     pub fn tick(&self) -> bool {
         let mut ran = false;
         self.pump(|driver| {
-            ran = !self.shared.queue.is_empty();
-            while !driver.run_jobs(None) {}
-            driver.report();
-            if driver.step() {
-                ran = true;
-                while !driver.run_jobs(None) {}
-                driver.report();
-            }
+            ran = driver.turn();
             driver.has_work()
         });
         ran

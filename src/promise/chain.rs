@@ -1,6 +1,8 @@
 //! Chain methods.
 
-use super::{IntoPromise, On, Promise, Resolution};
+#[cfg(not(loom))]
+use super::On;
+use super::{IntoPromise, Promise, Resolution};
 use crate::core::{self, Site, Step};
 use crate::error::{Fault, trace_through};
 use std::panic::Location;
@@ -348,6 +350,7 @@ macro_rules! chain_methods {
 }
 
 chain_methods!(Promise);
+#[cfg(not(loom))]
 chain_methods!(On);
 
 impl<T, E> Promise<T, E>

@@ -1,6 +1,7 @@
 //! Looking at a promise.
 
 use super::{Promise, Subscription};
+#[cfg(not(loom))]
 use crate::cancel::CancelOutcome;
 use crate::core::{self, Canceller, Status};
 use crate::error::{CancelReason, Fault};
@@ -118,6 +119,7 @@ where
     /// assert!(matches!(promise.wait().unwrap_err().fault(), Some(Fault::Cancelled { .. })));
     /// assert!(resolver.resolve(()).is_err());
     /// ```
+    #[cfg(not(loom))]
     #[track_caller]
     pub fn cancel(&self, reason: impl Into<CancelReason>) -> CancelOutcome {
         if self.handle.cancel(&reason.into(), Location::caller()) {

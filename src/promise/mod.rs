@@ -5,6 +5,7 @@ mod construct;
 mod future;
 mod into_promise;
 mod look;
+#[cfg(not(loom))]
 mod on;
 mod resolution;
 mod resolver;
@@ -14,6 +15,7 @@ mod wait;
 
 pub use into_promise::{IntoPromise, via};
 pub use look::State;
+#[cfg(not(loom))]
 pub use on::On;
 pub use resolution::Resolution;
 pub(crate) use resolver::Ending;

@@ -4,6 +4,7 @@
 mod support;
 
 mod aplus;
+mod cancel;
 mod chain;
 mod children;
 mod combinators;
@@ -13,5 +14,7 @@ mod hostile;
 mod interop;
 mod order;
 mod pool;
+mod seeds;
 mod ticks;
+mod time;
 mod wakers;
