@@ -14,6 +14,7 @@ mod hostile;
 mod interop;
 mod order;
 mod pool;
+mod regressions;
 mod seeds;
 mod ticks;
 mod time;
