@@ -378,8 +378,9 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.shared.signal.set_driver(None);
-        if !self.is_pump {
-            self.shared.queue.arm();
+        if !self.is_pump && !self.shared.queue.arm() {
+            // Jobs are left over: whoever pumps this loop by hand has something to do.
+            self.shared.signal.raise();
         }
         // ORDERING: Relaxed, see `begin`.
         self.shared.running.store(false, Ordering::Relaxed);

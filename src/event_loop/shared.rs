@@ -41,7 +41,7 @@ pub(super) struct Signal {
 
 impl Signal {
     /// Called once per change from idle to not idle.
-    fn raise(&self) {
+    pub(super) fn raise(&self) {
         let driver = lock(&self.driver).clone();
         match (driver, &self.on_wake) {
             (Some(waker), _) => waker.wake(),
