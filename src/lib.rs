@@ -28,6 +28,7 @@
 //! | chain | [`then`](Promise::then), [`map`](Promise::map), [`catch`](Promise::catch), [`finally`](Promise::finally) |
 //! | combine | [`Promise::all`], [`all_settled`](Promise::all_settled), [`any`](Promise::any), [`race`](Promise::race), [`join`](Promise::join) |
 //! | get the value out | `.await`, [`wait`](Promise::wait), [`peek`](Promise::peek) |
+//! | start many, but so many at a time; end together | [`Limiter`], [`map_limit`](Promise::map_limit), [`scope`](fn@scope) |
 //! | run handlers on a thread of your own | [`EventLoop`] |
 //! | stop | [`cancel`](Promise::cancel), [`AbortController`], [`timeout`](Promise::timeout) |
 //!
@@ -76,13 +77,14 @@ pub mod limits;
 pub use cancel::{AbortController, AbortSignal, CancelOnDrop, CancelOutcome};
 #[cfg(not(loom))]
 pub use combinators::{
-    AsSettled, Blocking, JoinTuple, Keyed, Retry, WaitFor, Waited, as_settled, wait_for, wait_for_within,
+    AsSettled, Blocking, JoinTuple, Keyed, Limiter, Permit, Retry, Scope, WaitFor, Waited, as_settled, scope, wait_for,
+    wait_for_within,
 };
 pub use error::{
     AggregateError, CancelReason, Fault, Ok, Pending, Rejection, Result, Unhandled, on_unhandled_rejection,
 };
 #[cfg(not(loom))]
-pub use event_loop::{CallHandle, EnterGuard, EventLoop, EventLoopBuilder, LoopHandle, TimerHandle, block_on};
+pub use event_loop::{Blocked, CallHandle, EnterGuard, EventLoop, EventLoopBuilder, LoopHandle, TimerHandle, block_on};
 #[cfg(not(loom))]
 pub use interop::FutureExt;
 #[cfg(not(loom))]

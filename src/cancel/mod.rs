@@ -26,7 +26,7 @@ use crate::{CancelReason, Fault, Promise};
 /// What [`Promise::cancel`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelOutcome {
-    /// It was pending and is rejected now.
+    /// It was pending and is rejected now; the promise of a [`scope`](fn@crate::scope), as soon as the scope is over.
     Cancelled,
     /// It was settled already; nothing changed.
     AlreadySettled,

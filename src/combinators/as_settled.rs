@@ -113,6 +113,8 @@ impl<T, E: From<Fault>> Iterator for Blocking<T, E> {
         loop {
             // A promise for the wake-up: waiting for it brings along whatever `wait` knows about the thread it is on.
             let (woken, resolver) = Promise::<(), Fault>::pending();
+            // Given up below when an item is there after all, which is nobody's error.
+            woken.mark_handled();
             let waker = Waker::from(Arc::new(Unpark(resolver)));
             if let Poll::Ready(item) = self.poll(&waker) {
                 return item;

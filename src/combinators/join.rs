@@ -9,7 +9,7 @@ use crate::core::{self, Site};
 use crate::error::panic;
 use crate::{Fault, Promise, Resolver, Subscription};
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A tuple of promises with one reason type: what [`Promise::join`] takes.
 ///
@@ -70,7 +70,7 @@ struct State<P> {
 
 impl<P, Output, E: From<Fault>> Shared<P, Output, E> {
     fn lock(&self) -> MutexGuard<'_, State<P>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        super::lock(&self.state)
     }
 
     /// Looks at the promise of one place, outside the lock. True if it was the last one.

@@ -4,11 +4,12 @@
 //! has started; there are as many lanes as may be pending at a time, and fewer if the inputs run out first. The result
 //! is `all` of the lanes.
 
+use super::lock;
 use crate::core::Site;
 use crate::error::panic;
 use crate::{Fault, IntoPromise, Promise};
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// What the lanes share.
 struct Lanes<I, F, T> {
@@ -23,10 +24,6 @@ struct Source<I, F> {
     f: F,
     /// The place of the next input.
     next: usize,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<I, F, T> Lanes<I, F, T>

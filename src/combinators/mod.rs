@@ -8,6 +8,9 @@
 //! [`Promise::map_limit`], [`Promise::series`], [`Promise::reduce`] and [`Promise::retry`] start the work themselves.
 //! They are promise loops: every step is a job, so they use constant stack, and cancelling the promise that they
 //! return cancels the step that is under way and schedules no other.
+//!
+//! A [`Limiter`] keeps work that many callers start below one limit; a [`scope`](fn@scope) keeps work together that is
+//! to end together.
 
 mod all;
 mod all_settled;
@@ -15,10 +18,12 @@ mod any;
 mod as_settled;
 mod join;
 mod keyed;
+mod limiter;
 mod map_limit;
 mod race;
 mod reduce;
 mod retry;
+mod scope;
 mod series;
 mod some;
 mod wait_for;
@@ -26,13 +31,16 @@ mod wait_for;
 pub use as_settled::{AsSettled, Blocking, as_settled};
 pub use join::JoinTuple;
 pub use keyed::Keyed;
+pub use limiter::{Limiter, Permit};
 pub use retry::Retry;
+pub use scope::{Scope, scope};
 pub use wait_for::{WaitFor, Waited, wait_for, wait_for_within};
 
 use crate::core::Site;
 use crate::error::panic;
 use crate::{Fault, Promise};
 use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// Keeps the sealed traits of this module closed.
@@ -65,6 +73,11 @@ fn take_settled<T, E>(mut promise: Promise<T, E>) -> Result<Result<T, E>, Promis
         Poll::Ready(outcome) => Ok(outcome),
         Poll::Pending => Err(promise),
     }
+}
+
+/// Locks a mutex under which no foreign code runs, so that poison means nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A vector of `len` empty places.

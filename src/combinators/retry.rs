@@ -153,20 +153,23 @@ fn random() -> f64 {
 }
 
 /// The attempts so far, and what is needed for more.
-struct Attempts<F> {
+struct Attempts<P, F> {
     policy: Retry,
+    predicate: P,
     f: F,
     made: u32,
     site: Site,
 }
 
-impl<F> Attempts<F>
+impl<P, F> Attempts<P, F>
 where
+    P: Send + 'static,
     F: Send + 'static,
 {
     /// Makes an attempt. What follows it is a job of its own, so the stack does not grow.
     fn attempt<T, E, R, Via>(mut self: Box<Self>) -> Promise<T, E>
     where
+        P: FnMut(&E) -> bool,
         F: FnMut(u32) -> R,
         R: IntoPromise<T, E, Via>,
         T: Send + 'static,
@@ -177,6 +180,7 @@ where
         (self.f)(self.made).into_promise().handle_at(site, move |outcome| match outcome {
             Ok(value) => Resolution::Resolve(value),
             Err(reason) if self.made >= self.policy.attempts => Resolution::Reject(reason),
+            Err(reason) if !(self.predicate)(&reason) => Resolution::Reject(reason),
             Err(_) => Resolution::Adopt(self.again()),
         })
     }
@@ -184,6 +188,7 @@ where
     /// Pauses and makes another attempt.
     fn again<T, E, R, Via>(self: Box<Self>) -> Promise<T, E>
     where
+        P: FnMut(&E) -> bool,
         F: FnMut(u32) -> R,
         R: IntoPromise<T, E, Via>,
         T: Send + 'static,
@@ -214,7 +219,8 @@ where
     /// inside this call; it runs as jobs of the loop that is current here. Cancelling the result cancels the attempt or
     /// the pause that is under way.
     ///
-    /// Any number of attempts needs the same stack and the same memory.
+    /// Any number of attempts needs the same stack and the same memory. To give up on some reasons at once, see
+    /// [`retry_if`](Promise::retry_if).
     ///
     /// # Examples
     ///
@@ -238,12 +244,43 @@ where
     where
         R: IntoPromise<T, E, Via>,
     {
+        Promise::retry_if(policy, |_| true, f)
+    }
+
+    /// As [`retry`](Promise::retry), but only for reasons that `predicate` accepts: the first one that it does not
+    /// accept is the result's.
+    ///
+    /// It is asked about every failure but the last one that the policy allows. Its panic ends the retrying as a panic
+    /// of `f` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{self, ErrorKind};
+    /// use thenable::{Promise, Retry};
+    ///
+    /// let try_later = |why: &io::Error| why.kind() == ErrorKind::WouldBlock;
+    /// let read = Promise::<String, _>::retry_if(Retry::times(10), try_later, |attempt| match attempt {
+    ///     1 | 2 => Err(io::Error::from(ErrorKind::WouldBlock)),
+    ///     _ => Err(io::Error::from(ErrorKind::NotFound)),
+    /// });
+    /// assert_eq!(read.wait().unwrap_err().kind(), ErrorKind::NotFound);
+    /// ```
+    #[track_caller]
+    pub fn retry_if<R, Via>(
+        policy: Retry,
+        predicate: impl FnMut(&E) -> bool + Send + 'static,
+        f: impl FnMut(u32) -> R + Send + 'static,
+    ) -> Promise<T, E>
+    where
+        R: IntoPromise<T, E, Via>,
+    {
         let site = Location::caller();
         if policy.attempts == 0 {
             return Promise::rejected(Fault::InvalidConfig { what: "a retry of zero attempts".into() }.into());
         }
         let signal = policy.signal.clone();
-        let attempts = Box::new(Attempts { policy, f, made: 0, site });
+        let attempts = Box::new(Attempts { policy, predicate, f, made: 0, site });
         let promise = Promise::<(), E>::fulfilled(()).handle_at(site, move |_| attempts.attempt());
         match signal {
             Some(signal) => promise.abort_on(&signal),

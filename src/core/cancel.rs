@@ -29,7 +29,7 @@ pub(super) unsafe fn cancel(head: *mut Head, reason: &CancelReason, site: Site) 
     true
 }
 
-/// Settles with `Cancelled` and runs the hooks.
+/// Settles with `Cancelled`, or leaves that to a producer that winds up first, and runs the hooks.
 unsafe fn override_settle(head: *mut Head, reason: &CancelReason, site: Site) -> bool {
     // SAFETY: alive by `cancel`'s contract.
     if unsafe { (*head).state().is_settled() } {
@@ -37,19 +37,18 @@ unsafe fn override_settle(head: *mut Head, reason: &CancelReason, site: Site) ->
     }
     // SAFETY: as above.
     let hub = unsafe { hub::ensure(head) };
-    // SAFETY: as above.
-    unsafe { (*head).untrack() };
     let (replaced, hooks) = {
         let mut state = hub.lock();
-        let fault = Fault::Cancelled { reason: reason.clone() };
         // SAFETY: this is the promise's hub, locked.
-        match unsafe { hub.override_with(head, &mut state, fault, site) } {
+        match unsafe { hub.cancel(head, &mut state, reason, site) } {
             None => return false,
-            Some(replaced) => (replaced, std::mem::take(&mut state.hooks)),
+            Some(work) => work,
         }
     };
-    // SAFETY: the word that was replaced; the caller's share keeps the promise.
-    unsafe { reaction::deliver(replaced) };
+    if let Some(replaced) = replaced {
+        // SAFETY: the word that was replaced; the caller's share keeps the promise.
+        unsafe { reaction::deliver(replaced) };
+    }
     run_hooks(hooks, reason);
     true
 }
@@ -226,20 +225,19 @@ impl CancelTarget {
             if state.closed {
                 return false;
             }
-            let fault = Fault::Cancelled { reason: reason.clone() };
             // SAFETY: an open hub's promise is alive; this is its hub, locked.
-            let Some(replaced) = (unsafe { hub.override_with(self.head, &mut state, fault, site) }) else {
+            let Some((replaced, hooks)) = (unsafe { hub.cancel(self.head, &mut state, reason, site) }) else {
                 return false;
             };
-            #[cfg(not(loom))]
-            super::tracked::forget(self.head);
             // SAFETY: still not freed: that would take this lock first. From now on its outcome is the fault in the hub, so
-            // that one more consumer is in nobody's way.
-            let share = unsafe { (*self.head).try_retain() };
-            (replaced, std::mem::take(&mut state.hooks), share)
+            // that one more consumer is in nobody's way. (A promise that is not settled yet has nothing upstream.)
+            let share = replaced.is_some() && unsafe { (*self.head).try_retain() };
+            (replaced, hooks, share)
         };
-        // SAFETY: the word that was replaced; the hub in it is ours as well.
-        unsafe { reaction::deliver(replaced) };
+        if let Some(replaced) = replaced {
+            // SAFETY: the word that was replaced; the hub in it is ours as well.
+            unsafe { reaction::deliver(replaced) };
+        }
         run_hooks(hooks, reason);
         if share {
             // SAFETY: the share just made.

@@ -101,6 +101,21 @@ where
     }
 }
 
+/// Where the handler that this job calls was registered; none for other jobs.
+///
+/// # Safety
+/// The caller owns the reaction, which is about to run.
+#[cfg(not(loom))]
+pub(super) unsafe fn site_of_job(reaction: *mut Reaction) -> Option<Site> {
+    // SAFETY: ours by contract. A derived promise that has not called its handler holds it in its payload, whose first
+    // field is the site, whatever the types are.
+    unsafe {
+        let vtable = (*reaction).head.vtable;
+        let has_handler = vtable.kind == Kind::Derived && (*reaction).mode() == Mode::Handler;
+        has_handler.then(|| *reaction.byte_add(vtable.slot_offset).cast::<Site>())
+    }
+}
+
 /// # Safety
 /// The reaction's owner calls this once, before the payload is used as the slot.
 unsafe fn take_handler<U, E2, F>(reaction: *mut Reaction) -> Handler<F> {

@@ -41,6 +41,8 @@ pub(super) struct HubState {
     pub(super) closed: bool,
     pub(super) slots: Slots,
     pub(super) hooks: Vec<Hook>,
+    /// A cancellation only runs the hooks: the producer settles when it has wound up.
+    pub(super) defers_cancel: bool,
     pub(super) name: Option<Name>,
     cloners: Option<ErasedCloners>,
 }
@@ -118,6 +120,7 @@ impl Hub {
                 closed,
                 slots: Slots::default(),
                 hooks: Vec::new(),
+                defers_cancel: false,
                 name: None,
                 cloners: None,
             }),
@@ -144,6 +147,30 @@ impl Hub {
         // SAFETY: published, so it is written no more.
         let known = self.fault.with(|fault| unsafe { (*fault).clone() });
         known.expect("an overridden promise has a fault")
+    }
+
+    /// Settles the promise with `Cancelled`, unless its producer is to do that itself. Gives what is to be done without
+    /// the lock: the replaced word to deliver, if any, and the hooks to run. None: it is settled already.
+    ///
+    /// # Safety
+    /// `head` is the live promise of this hub, and `state` is locked.
+    pub(super) unsafe fn cancel(
+        &self,
+        head: *mut Head,
+        state: &mut HubState,
+        reason: &CancelReason,
+        site: Site,
+    ) -> Option<(Option<Word>, Vec<Hook>)> {
+        // SAFETY: alive by contract.
+        if state.defers_cancel && !unsafe { (*head).state().is_settled() } {
+            return Some((None, std::mem::take(&mut state.hooks)));
+        }
+        // SAFETY: alive by contract.
+        unsafe { (*head).untrack() };
+        let fault = Fault::Cancelled { reason: reason.clone() };
+        // SAFETY: by contract.
+        let replaced = unsafe { self.override_with(head, state, fault, site)? };
+        Some((Some(replaced), std::mem::take(&mut state.hooks)))
     }
 
     /// Settles the promise with a fault that stands here, whatever its slot is used for now. Gives the replaced word.

@@ -86,6 +86,8 @@ mod root;
 mod slot;
 mod state;
 #[cfg(not(loom))]
+mod step;
+#[cfg(not(loom))]
 mod tracked;
 mod trampoline;
 mod type_eq;
@@ -104,5 +106,7 @@ pub(crate) use notice::Watch;
 pub(crate) use place::{Entered, NOWHERE, PlaceId, current, current_or_global, register, unregister};
 pub(crate) use queue::JobQueue;
 pub(crate) use root::{Producer, faulted, never, pending, settled};
+#[cfg(not(loom))]
+pub(crate) use step::CurrentStep;
 #[cfg(not(loom))]
 pub(crate) use tracked::pending_on;

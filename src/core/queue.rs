@@ -166,6 +166,18 @@ impl JobQueue {
         true
     }
 
+    /// As [`run_next`](JobQueue::run_next), on a loop that is watched: says first where the handler that it is about to
+    /// call was registered.
+    #[cfg(not(loom))]
+    pub(crate) fn run_next_watched(&self, about: impl FnOnce(Option<super::node::Site>)) -> bool {
+        let Some(reaction) = self.pop() else { return false };
+        // SAFETY: popped, so it is ours.
+        about(unsafe { super::derived::site_of_job(reaction) });
+        // SAFETY: as above.
+        unsafe { ((*reaction).head.vtable.run)(reaction) };
+        true
+    }
+
     #[inline]
     fn pop(&self) -> Option<*mut Reaction> {
         // SAFETY: on the owner thread.

@@ -263,6 +263,14 @@ impl<T, E> Producer<T, E> {
         self.head().state().is_settled()
     }
 
+    /// Has a cancellation run the hooks and nothing else: the promise settles when its producer has wound up. To be
+    /// called before anybody else has the promise.
+    #[cfg(not(loom))]
+    pub(crate) fn defer_cancel(&self) {
+        // SAFETY: alive by our share.
+        unsafe { hub::ensure(self.head.as_ptr()) }.lock().defers_cancel = true;
+    }
+
     /// Keeps a hook that runs if the promise is cancelled; runs it now if it has been; drops it if it is settled.
     pub(crate) fn on_cancel(&self, hook: Hook) {
         // SAFETY: alive by our share.

@@ -4,9 +4,10 @@ use super::{Fault, Rejection};
 use std::error::Error;
 use std::fmt;
 
-/// All reasons of `any` and `some`, in input order.
+/// All reasons of `any` and `some`, in input order; or of a `scope`, the first failure first.
 ///
-/// `any` rejects with it when every promise was rejected, `some` when too many were for the count that it was asked for.
+/// `any` rejects with it when every promise was rejected, `some` when too many were for the count that it was asked for, a
+/// [`scope`](fn@crate::scope) when more than one of its parts failed.
 /// It is `From<Fault>` where its reasons are: such a fault (a time-out of the `any` itself, say) is its only reason.
 ///
 /// As a [`Rejection`], which it becomes by `?`, it prints each reason with its own trace by `{:?}`.

@@ -121,6 +121,12 @@ impl Rejection {
         Self::open(Box::new(error), outside_std(Location::caller()))
     }
 
+    /// Wraps an error that arose at `at`.
+    #[cfg(not(loom))]
+    pub(crate) fn made_at(error: impl Error + Send + Sync + 'static, at: Site) -> Self {
+        Self::made(Wrapped::Boxed(Box::new(error)), Some(at))
+    }
+
     /// Wraps a cause of the library that arose at `at`.
     pub(crate) fn from_fault(fault: Fault, at: Site) -> Self {
         Self::made(Wrapped::Fault(fault), Some(at))

@@ -2,7 +2,9 @@
 
 use super::EventLoop;
 use super::shared::{LoopShared, Settings};
+use super::watchdog::Blocked;
 use std::fmt;
+use std::time::Duration;
 
 /// The settings of a new [`EventLoop`].
 ///
@@ -54,6 +56,43 @@ impl EventLoopBuilder {
         self
     }
 
+    /// Calls `hook` while a handler, a task or a timer blocks the loop for longer than `threshold`: once per step that is
+    /// too long, and while it still runs, so that a handler that never returns is named too.
+    ///
+    /// The time is real time, on a virtual clock too. The loop looks at no clock for it; a watched loop takes some more
+    /// nanoseconds per job, any other loop takes none. A threshold of 100 ms is a good beginning. If no thread can be
+    /// started, the loop goes unwatched.
+    ///
+    /// # Threads
+    ///
+    /// The hook runs on a thread of its own, which sleeps while the loop does. No lock is held, and its panic ends with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use thenable::{EventLoop, Promise};
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let watched = EventLoop::builder().name("main").watchdog(Duration::from_millis(20), move |blocked| {
+    ///     let _ = tell.send(blocked.clone());
+    /// });
+    /// let event_loop = watched.build();
+    /// let _entered = event_loop.enter();
+    /// // This handler blocks until it has been noticed.
+    /// let line = line!() + 1;
+    /// let blocked = Promise::resolve(()).then(move |()| Ok(told.recv()?));
+    /// let blocked = event_loop.run(blocked)?;
+    /// assert_eq!(blocked.site.unwrap().line(), line);
+    /// assert_eq!(blocked.event_loop.as_deref(), Some("main"));
+    /// # Ok::<(), thenable::Rejection>(())
+    /// ```
+    pub fn watchdog(mut self, threshold: Duration, hook: impl Fn(&Blocked) + Send + Sync + 'static) -> Self {
+        self.settings.watchdog = Some((threshold, Box::new(hook)));
+        self
+    }
+
     /// Makes the loop, which stays on this thread.
     pub fn build(self) -> EventLoop {
         EventLoop::from_shared(LoopShared::new(self.settings))
@@ -67,6 +106,7 @@ impl fmt::Debug for EventLoopBuilder {
             .field("virtual_clock", &self.settings.virtual_clock)
             .field("strict", &self.settings.strict)
             .field("on_wake", &self.settings.on_wake.is_some())
+            .field("watchdog", &self.settings.watchdog.as_ref().map(|(threshold, _)| threshold))
             .finish()
     }
 }

@@ -59,6 +59,16 @@ impl<'a> Driver<'a> {
     /// Runs jobs until there are none or the time is up. True: there were none left.
     pub(super) fn run_jobs(&mut self, until: Option<Instant>) -> bool {
         let queue = &self.shared.queue;
+        match &self.shared.watch {
+            None => self.run_jobs_by(until, || queue.run_next()),
+            Some(watch) => self.run_jobs_by(until, || {
+                let mut step = None;
+                queue.run_next_watched(|site| step = Some(watch.step(site)))
+            }),
+        }
+    }
+
+    fn run_jobs_by(&self, until: Option<Instant>, mut run_next: impl FnMut() -> bool) -> bool {
         let mut ran = 0;
         let (until, jobs_per_look) = match until {
             // A frame's budget is short beside a slow job.
@@ -66,26 +76,26 @@ impl<'a> Driver<'a> {
             // Time stands still, and so no timer waits; a slice by the real clock would make the order depend on the machine.
             None if self.shared.clock.is_virtual() => {
                 for _ in 0..VIRTUAL_SLICE_JOBS {
-                    if !queue.run_next() {
+                    if !run_next() {
                         return true;
                     }
                 }
-                return queue.is_empty();
+                return self.shared.queue.is_empty();
             }
             None => {
                 // Most queues are short: look at the clock only where it matters.
                 for _ in 0..JOBS_PER_LOOK {
-                    if !queue.run_next() {
+                    if !run_next() {
                         return true;
                     }
                 }
                 (Instant::now() + SLICE, JOBS_PER_LOOK)
             }
         };
-        while queue.run_next() {
+        while run_next() {
             ran += 1;
             if ran % jobs_per_look == 0 && Instant::now() >= until {
-                return queue.is_empty();
+                return self.shared.queue.is_empty();
             }
         }
         true
@@ -104,6 +114,7 @@ impl<'a> Driver<'a> {
     /// One timer or one task. False: none is ready.
     pub(super) fn step(&mut self) -> bool {
         self.task_next = !self.task_next;
+        let _step = self.shared.watch.as_ref().map(|watch| watch.step(None));
         (!self.task_next && self.fire_timer()) || self.executor.try_tick() || (self.task_next && self.fire_timer())
     }
 
@@ -214,6 +225,10 @@ impl<'a> Driver<'a> {
         let mut timer = pin!(until.map(async_io::Timer::at));
         std::future::poll_fn(|context| {
             shared.signal.set_driver(Some(context.waker()));
+            if let Some(watch) = &shared.watch {
+                watch.resume();
+            }
+            let step = shared.watch.as_ref().map(|watch| watch.step(None));
             // Runs a task if one is ready, and otherwise has the next one wake us.
             let ready = task.as_mut().poll(context).is_ready()
                 || timer.as_mut().as_pin_mut().is_some_and(|timer| timer.poll(context).is_ready())
@@ -221,6 +236,10 @@ impl<'a> Driver<'a> {
             if !ready && shared.queue.arm() {
                 // Looked at again after arming: what came before it did not wake us.
                 if !self.has_news(until) {
+                    drop(step);
+                    if let Some(watch) = &shared.watch {
+                        watch.pause();
+                    }
                     return Poll::Pending;
                 }
                 shared.queue.disarm();

@@ -126,7 +126,7 @@ impl LoopHandle {
         E: From<Fault> + Send + 'static,
     {
         match self.shared.executor() {
-            Some(executor) => task::spawn(&executor, future, site),
+            Some(executor) => task::spawn(&executor, future, site, self.shared.watch.clone()),
             None => {
                 panic::drop_quietly(future);
                 Promise::faulted_at(Fault::LoopClosed, site)

@@ -7,9 +7,11 @@ mod handle;
 mod shared;
 mod task;
 mod timers;
+mod watchdog;
 
 pub use builder::EventLoopBuilder;
 pub use handle::{CallHandle, LoopHandle, TimerHandle};
+pub use watchdog::Blocked;
 
 pub(crate) use current::{global_place, report};
 
@@ -177,6 +179,7 @@ impl EventLoop {
         let mut output = None;
         let end = async_io::block_on(driver.run(WhenIdle::Sleep, || {
             if let (None, Some(waker)) = (&output, turn.take()) {
+                let _step = self.shared.watch.as_ref().map(|watch| watch.step(None));
                 if let Poll::Ready(ready) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                     output = Some(ready);
                 }
@@ -369,6 +372,9 @@ impl<'a> Running<'a> {
             return Err(Fault::AlreadyRunning);
         }
         shared.queue.disarm();
+        if let Some(watchdog) = &shared.watch {
+            watchdog.resume();
+        }
         let watched = watch.borrow_mut().take();
         drop(watched);
         Ok(Self { shared, is_pump, _current: Current::new(shared) })
@@ -378,6 +384,9 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.shared.signal.set_driver(None);
+        if let Some(watchdog) = &self.shared.watch {
+            watchdog.pause();
+        }
         if !self.is_pump && !self.shared.queue.arm() {
             // Jobs are left over: whoever pumps this loop by hand has something to do.
             self.shared.signal.raise();

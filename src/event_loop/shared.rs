@@ -1,6 +1,7 @@
 //! What a loop shares with its handles, its tasks and the threads that give it work.
 
 use super::timers::Timers;
+use super::watchdog::{self, Watch};
 use crate::core::{self, JobQueue, PlaceId};
 use crate::error::{self, Unhandled};
 use async_executor::Executor;
@@ -25,6 +26,7 @@ pub(crate) struct LoopShared {
     pub(super) signal: Arc<Signal>,
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) strict: bool,
+    pub(super) watch: Option<Arc<Watch>>,
     stop: AtomicBool,
     pub(super) running: AtomicBool,
     unhandled: Mutex<Vec<Unhandled>>,
@@ -105,6 +107,7 @@ pub(super) struct Settings {
     pub(super) strict: bool,
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) on_wake: Option<Box<dyn Fn() + Send + Sync>>,
+    pub(super) watchdog: Option<(Duration, watchdog::Hook)>,
 }
 
 impl LoopShared {
@@ -113,6 +116,8 @@ impl LoopShared {
         let raise = signal.clone();
         let queue = core::register(settings.virtual_clock, move || raise.raise());
         let clock = if settings.virtual_clock { Clock::Virtual(Mutex::new(Instant::now())) } else { Clock::Real };
+        let watch =
+            settings.watchdog.and_then(|(threshold, hook)| Watch::start(threshold, hook, settings.name.clone()));
         // A new loop is idle: the first work wakes whoever pumps it.
         queue.arm();
         Arc::new(Self {
@@ -123,6 +128,7 @@ impl LoopShared {
             signal,
             name: settings.name,
             strict: settings.strict,
+            watch,
             stop: AtomicBool::new(false),
             running: AtomicBool::new(false),
             unhandled: Mutex::new(Vec::new()),
@@ -197,5 +203,8 @@ impl LoopShared {
         self.queue.close();
         core::unregister(self.place());
         error::panic::drop_quietly(self.report_unhandled());
+        if let Some(watch) = &self.watch {
+            watch.close();
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Spawned futures: a task of the loop's executor that settles a promise.
 
+use super::watchdog::Watch;
 use crate::Promise;
 use crate::core::{Guarded, Site};
 use crate::error::{Fault, panic};
 use crate::promise::Ending;
 use async_executor::Executor;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 /// Runs a future on the executor, for the promise of its outcome.
@@ -13,18 +15,19 @@ pub(super) fn spawn<T, E>(
     executor: &Executor<'static>,
     future: impl Future<Output = Result<T, E>> + Send + 'static,
     site: Site,
+    watch: Option<Arc<Watch>>,
 ) -> Promise<T, E>
 where
     T: Send + 'static,
     E: From<Fault> + Send + 'static,
 {
     let (promise, resolver) = Promise::pending_at(site);
-    let task = drive(Guarded::new(future), Ending::new(resolver), site);
+    let task = drive(Guarded::new(future), Ending::new(resolver), site, watch);
     executor.spawn(task).detach();
     promise
 }
 
-async fn drive<T, E, F>(future: Guarded<F>, ending: Ending<T, E>, site: Site)
+async fn drive<T, E, F>(future: Guarded<F>, ending: Ending<T, E>, site: Site, watch: Option<Arc<Watch>>)
 where
     F: Future<Output = Result<T, E>>,
 {
@@ -35,6 +38,9 @@ where
         if resolver.is_settled() {
             // Cancelled.
             return Poll::Ready(None);
+        }
+        if let Some(watch) = &watch {
+            watch.is_at(site);
         }
         match panic::catch(Some(site), || future.as_mut().poll(context)) {
             Ok(Poll::Ready(outcome)) => Poll::Ready(Some(Ok(outcome))),

@@ -68,6 +68,7 @@ where
         let executor = self.executor;
         let (promise, resolver) = Promise::<U, E2>::pending_at(site);
         let last_word = Ending::new(resolver.clone());
+        let cancelled = resolver.clone();
         let dispatch = move |outcome: Result<T, E>, site: Site| -> Step<(), Fault> {
             // The executor may refuse the work and drop it: it stays within reach, to be told why.
             let work = Arc::new(Mutex::new(Some(Work { handler, outcome, resolver })));
@@ -89,6 +90,11 @@ where
         };
         let place = core::current_or_global();
         let dispatched = core::derive(self.promise.into_handle(), place, site, dispatch);
+        // Before it is dispatched, a cancellation goes upstream as in any other link.
+        let upstream = dispatched.canceller();
+        cancelled.on_cancel(move |reason| {
+            upstream.cancel(reason.clone());
+        });
         // Why it could not even be dispatched, for instance because the outcome's clone panicked.
         let failed = move |dispatched: Result<(), Fault>, _| -> Step<(), Fault> {
             if let (Some(resolver), Err(fault)) = (last_word.release(), dispatched) {

@@ -140,6 +140,12 @@ impl<T, E> Resolver<T, E> {
     pub(crate) fn is_settled(&self) -> bool {
         self.producer.is_settled()
     }
+
+    /// Has a cancellation of the promise run the `on_cancel` closures and leave it pending, until we settle it.
+    #[cfg(not(loom))]
+    pub(crate) fn defer_cancel(&self) {
+        self.producer.defer_cancel();
+    }
 }
 
 /// A resolver that a loop holds: if the loop throws it away undecided, the promise rejects with `LoopClosed`.

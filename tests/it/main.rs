@@ -4,6 +4,7 @@
 mod support;
 
 mod aplus;
+mod blocked;
 mod cancel;
 mod chain;
 mod children;
@@ -12,9 +13,12 @@ mod common;
 mod event_loop;
 mod hostile;
 mod interop;
+mod limiter;
+mod many;
 mod order;
 mod pool;
 mod regressions;
+mod scope;
 mod seeds;
 mod ticks;
 mod time;
