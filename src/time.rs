@@ -10,11 +10,12 @@ mod timeout;
 
 pub use interval::{Interval, interval};
 
-use crate::core::Site;
-use crate::error::panic;
+use crate::core::{self, Companion, Site, Working};
+use crate::error::{CancelReason, Rejection, panic};
 use crate::event_loop::{LoopHandle, TimerHandle};
-use crate::{Fault, Promise, Resolver};
+use crate::{Fault, Promise};
 use std::panic::Location;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// A promise that fulfils after a while; never early.
@@ -66,31 +67,48 @@ impl<T> Promise<T> {
 
 /// `Promise::delay` for a caller elsewhere.
 pub(crate) fn delay_at<T: Send + 'static>(after: Duration, value: T, site: Site) -> Promise<T> {
-    timed(value, site, |ring| LoopHandle::current_or_global().call_later(after, ring))
+    let event_loop = LoopHandle::current_or_global();
+    timed(value, site, &event_loop, event_loop.deadline(after))
 }
 
 /// Fulfils at a point in the time of this loop.
 fn sleep_until(event_loop: &LoopHandle, deadline: Instant, site: Site) -> Promise<()> {
-    timed((), site, |ring| event_loop.call_at(deadline, ring))
+    timed((), site, event_loop, deadline)
 }
 
-fn timed<T: Send + 'static>(
-    value: T,
-    site: Site,
-    arm: impl FnOnce(Box<dyn FnOnce() + Send>) -> TimerHandle,
-) -> Promise<T> {
-    let (promise, resolver) = Promise::pending_at(site);
-    let ring = Ring { resolver: resolver.clone(), value: Some(value) };
-    let timer = arm(Box::new(move || ring.fire()));
-    resolver.on_cancel(move |_| {
-        timer.cancel();
-    });
-    promise
+fn timed<T: Send + 'static>(value: T, site: Site, event_loop: &LoopHandle, deadline: Instant) -> Promise<T> {
+    let (handle, working) = core::pending_with(site, Armed::default());
+    let ring = Ring { working: working.clone(), value: Some(value) };
+    let timer = event_loop.set_timer(deadline, Box::new(move || ring.fire()));
+    let _ = working.companion().0.set(timer);
+    if working.is_settled() {
+        // Cancelled, or its loop has gone, before the timer could be found.
+        Armed::disarm(&working);
+    }
+    Promise::from_handle(handle)
+}
+
+/// The timer of a delay, as soon as it is set.
+#[derive(Default)]
+struct Armed(OnceLock<TimerHandle>);
+
+impl Armed {
+    fn disarm<T>(working: &Working<T, Rejection, Self>) {
+        if let Some(timer) = working.companion().0.get() {
+            timer.cancel();
+        }
+    }
+}
+
+impl<T: 'static> Companion<T, Rejection> for Armed {
+    fn cancelled(this: &Working<T, Rejection, Self>, _: &CancelReason) {
+        Self::disarm(this);
+    }
 }
 
 /// What a timer holds of its promise.
 struct Ring<T> {
-    resolver: Resolver<T>,
+    working: Working<T, Rejection, Armed>,
     /// Gone once it fired.
     value: Option<T>,
 }
@@ -98,9 +116,7 @@ struct Ring<T> {
 impl<T> Ring<T> {
     fn fire(mut self) {
         if let Some(value) = self.value.take() {
-            if let Err(refused) = self.resolver.resolve(value) {
-                panic::drop_quietly(refused);
-            }
+            panic::drop_quietly(self.working.settle(Ok(value)));
         }
     }
 }
@@ -110,8 +126,8 @@ impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
         let Some(value) = self.value.take() else { return };
         panic::drop_quietly(value);
-        if self.resolver.is_wanted() {
-            let _ = self.resolver.reject(Fault::LoopClosed.into());
+        if self.working.is_wanted() {
+            self.working.fault(Fault::LoopClosed);
         }
     }
 }

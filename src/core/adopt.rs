@@ -8,11 +8,11 @@
 //! that chain to unwind it, so Y remembers in `hops` how many jobs it stands for, and runs as often before it settles: the
 //! same jobs at the same places in the queue.
 
+use super::block;
 use super::cancel;
 use super::derived;
 use super::handle::Handle;
 use super::job;
-use super::life;
 use super::node::{self, Head, Kind, Site, VTable};
 use super::place::{self, PlaceId};
 use super::reaction::{self, Mode, Reaction};
@@ -158,22 +158,13 @@ struct Adopter<T, E> {
 struct Table<T, E>(PhantomData<(T, E)>);
 
 impl<T, E> Table<T, E> {
-    const TABLE: VTable = VTable {
-        kind: Kind::Adopter,
-        slot_offset: 0,
-        plain_value: true,
-        from_fault: None,
-        run: run::<T, E>,
-        discard: discard::<T, E>,
-        drop_handler: node::no_reaction,
-        free: free::<T, E>,
-        dealloc: node::no_free,
-    };
+    const TABLE: VTable =
+        VTable { free: free::<T, E>, ..VTable::reaction(Kind::Adopter, run::<T, E>, discard::<T, E>) };
 }
 
 unsafe fn free<T, E>(head: *mut Head) {
     // SAFETY: the last reference; `outer` is gone by then, or was thrown away with a closed loop.
-    unsafe { life::free(head.cast::<Adopter<T, E>>()) };
+    unsafe { block::free(head.cast::<Adopter<T, E>>()) };
 }
 
 /// Gives back one of the two references to an adopter.
@@ -256,8 +247,7 @@ where
     }
     let head = Head::new(&Table::<T, E>::TABLE, Word::PENDING, 2, Reaction::aux(place::current_or_global()));
     let promise = outer.clone();
-    let adopter = Box::new(Adopter { reaction: Reaction::new(head), hops: 0, outer: Some(outer) });
-    let adopter = Box::into_raw(adopter);
+    let adopter = block::allocate(Adopter { reaction: Reaction::new(head), hops: 0, outer: Some(outer) });
     let reaction = adopter.cast::<Reaction>();
     // SAFETY: new, so ours.
     unsafe {

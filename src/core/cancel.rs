@@ -2,12 +2,12 @@
 //!
 //! Whoever cancels must not touch the slot, which the job that runs right now may be using: the fault goes into the hub.
 
-use super::hub::{self, Hook};
+use super::hub;
 use super::job;
 use super::node::{Head, Kind, Site, release_consumer, release_producer};
 use super::place;
 use super::reaction::{self, Mode, Reaction};
-use crate::error::{CancelReason, Fault, panic};
+use crate::error::{CancelReason, Fault};
 use std::panic::Location;
 use std::ptr;
 
@@ -37,27 +37,17 @@ unsafe fn override_settle(head: *mut Head, reason: &CancelReason, site: Site) ->
     }
     // SAFETY: as above.
     let hub = unsafe { hub::ensure(head) };
-    let (replaced, hooks) = {
+    let aftermath = {
         let mut state = hub.lock();
         // SAFETY: this is the promise's hub, locked.
         match unsafe { hub.cancel(head, &mut state, reason, site) } {
             None => return false,
-            Some(work) => work,
+            Some(aftermath) => aftermath,
         }
     };
-    if let Some(replaced) = replaced {
-        // SAFETY: the word that was replaced; the caller's share keeps the promise.
-        unsafe { reaction::deliver(replaced) };
-    }
-    run_hooks(hooks, reason);
+    // SAFETY: the caller's share keeps the promise and its hub.
+    unsafe { aftermath.perform(reason) };
     true
-}
-
-pub(super) fn run_hooks(hooks: Vec<Hook>, reason: &CancelReason) {
-    for hook in hooks {
-        // A panic in a hook has been printed and stops nothing.
-        let _ = panic::catch(None, || hook(reason));
-    }
 }
 
 /// Why the promise was cancelled, if it was.
@@ -220,25 +210,22 @@ impl CancelTarget {
     fn cancel(&self, reason: &CancelReason, site: Site) -> bool {
         // SAFETY: alive by our reference.
         let hub = unsafe { &*self.hub };
-        let (replaced, hooks, share) = {
+        let (aftermath, share) = {
             let mut state = hub.lock();
             if state.closed {
                 return false;
             }
             // SAFETY: an open hub's promise is alive; this is its hub, locked.
-            let Some((replaced, hooks)) = (unsafe { hub.cancel(self.head, &mut state, reason, site) }) else {
+            let Some(aftermath) = (unsafe { hub.cancel(self.head, &mut state, reason, site) }) else {
                 return false;
             };
             // SAFETY: still not freed: that would take this lock first. From now on its outcome is the fault in the hub, so
             // that one more consumer is in nobody's way. (A promise that is not settled yet has nothing upstream.)
-            let share = replaced.is_some() && unsafe { (*self.head).try_retain() };
-            (replaced, hooks, share)
+            let share = aftermath.replaced.is_some() && unsafe { (*self.head).try_retain() };
+            (aftermath, share)
         };
-        if let Some(replaced) = replaced {
-            // SAFETY: the word that was replaced; the hub in it is ours as well.
-            unsafe { reaction::deliver(replaced) };
-        }
-        run_hooks(hooks, reason);
+        // SAFETY: the hub is ours as well.
+        unsafe { aftermath.perform(reason) };
         if share {
             // SAFETY: the share just made.
             unsafe { detach(self.head, reason, site) };

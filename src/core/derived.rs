@@ -1,9 +1,9 @@
 //! Promises that a chain method makes: state, outcome, handler and queue link in one block.
 
 use super::adopt;
+use super::block;
 use super::cancel;
 use super::handle::Handle;
-use super::life;
 use super::node::{self, Conversion, Head, Kind, Site, VTable};
 use super::place::PlaceId;
 use super::reaction::{self, Mode, Reaction};
@@ -42,15 +42,13 @@ where
     F: FnOnce(Result<T, E>, Site) -> Step<U, E2>,
 {
     const TABLE: VTable = VTable {
-        kind: Kind::Derived,
         slot_offset: offset_of!(Derived<U, E2, F>, payload),
         plain_value: !std::mem::needs_drop::<U>(),
         from_fault: Some(Conversion::new(slot::reason_from_fault::<E2>)),
-        run: run::<T, E, U, E2, F>,
-        discard: discard::<U, E2, F>,
         drop_handler: drop_handler::<U, E2, F>,
         free: free::<U, E2, F>,
         dealloc: dealloc::<U, E2, F>,
+        ..VTable::reaction(Kind::Derived, run::<T, E, U, E2, F>, discard::<U, E2, F>)
     };
 }
 
@@ -89,7 +87,7 @@ where
         reaction: Reaction::new(head),
         payload: UnsafeCell::new(Payload { handler: ManuallyDrop::new(Handler { site, call }) }),
     };
-    let reaction = Box::into_raw(Box::new(derived)).cast::<Reaction>();
+    let reaction = block::allocate(derived).cast::<Reaction>();
     // SAFETY: new, so ours. The source's share goes with it.
     unsafe {
         (*reaction).set_source(source);
@@ -261,8 +259,8 @@ unsafe fn free<U, E2, F>(head: *mut Head) {
 }
 
 unsafe fn dealloc<U, E2, F>(head: *mut Head) {
-    // SAFETY: made by `Box::into_raw` of this type; the payload drops nothing by itself.
-    unsafe { life::free(head.cast::<Derived<U, E2, F>>()) };
+    // SAFETY: made by `block::allocate` of this type; the payload drops nothing by itself.
+    unsafe { block::free(head.cast::<Derived<U, E2, F>>()) };
 }
 
 #[cfg(all(test, not(loom), target_pointer_width = "64"))]

@@ -1,20 +1,23 @@
 //! One slab of reactions for a combinator: each member waits on one input and hands its outcome to a shared collector.
 //!
+//! Slab and collector are the companion of the combinator's promise. Each member that has not run or been taken off counts
+//! as one of the promise's resolvers, and so does each handle; with the last of them the slab goes.
+//!
 //! Members run, and are taken off their inputs, on the gather's place only. So a member's source needs no lock; the
-//! collector sits behind one because a member may also be discarded, on any thread, after its loop has closed. The slab
-//! is counted: one reference per member that has not run or been taken off, and one per handle.
+//! collector sits behind one because a member may also be discarded, on any thread, after its loop has closed.
 
 use super::cancel;
+use super::companion::{self, Companion, Working};
 use super::handle::Handle;
 use super::job;
 use super::node::{self, Head, Kind, Site, VTable};
 use super::place::{self, PlaceId};
 use super::reaction::{self, Batch, Reaction};
-use super::root::{self, Producer};
+use super::root;
 use super::slot;
 use super::state::Word;
 use crate::error::{CancelReason, Fault, panic};
-use crate::primitive::{AtomicUsize, Mutex, Ordering};
+use crate::primitive::Mutex;
 use crate::promise::Promise;
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -38,21 +41,53 @@ pub(crate) trait Collect<T, E>: Send + 'static {
 }
 
 #[repr(C)]
-struct Member<T, E, C: Collect<T, E>> {
+struct Member<T, E, C> {
     reaction: Reaction,
     /// Its consumer share went elsewhere while it stood in the queue; the producer's, if it was given that, did not.
     taken: Cell<bool>,
-    gather: *const Gather<T, E, C>,
+    /// The combinator's promise; null until it is linked.
+    result: *mut Head,
+    types: PhantomData<(T, E, C)>,
 }
 
 struct Gather<T, E, C: Collect<T, E>> {
     place: PlaceId,
     /// None while a member uses it, and once the end has begun.
     collect: Mutex<Option<C>>,
-    result: Producer<C::Value, C::Reason>,
-    /// References: see the module documentation.
-    refs: AtomicUsize,
-    members: Box<[Member<T, E, C>]>,
+    members: Slab<T, E, C>,
+}
+
+impl<T, E, C: Collect<T, E>> Drop for Gather<T, E, C> {
+    fn drop(&mut self) {
+        // Under protection, and in the order in which a user would expect it: the collector, then the slab.
+        panic::drop_quietly(self.collect.lock().take());
+    }
+}
+
+/// The members: made as a boxed slice, and from then on reached through this pointer, by whoever owns one of them.
+struct Slab<T, E, C: Collect<T, E>> {
+    first: *mut Member<T, E, C>,
+    len: usize,
+}
+
+impl<T, E, C: Collect<T, E>> Slab<T, E, C> {
+    fn new(members: Box<[Member<T, E, C>]>) -> Self {
+        let len = members.len();
+        Self { first: Box::into_raw(members).cast(), len }
+    }
+
+    fn get(&self, index: usize) -> *mut Member<T, E, C> {
+        assert!(index < self.len);
+        // SAFETY: within the slab.
+        unsafe { self.first.add(index) }
+    }
+}
+
+impl<T, E, C: Collect<T, E>> Drop for Slab<T, E, C> {
+    fn drop(&mut self) {
+        // SAFETY: made from a box of this length; with the last reference to the gather no member is on its way.
+        drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(self.first, self.len)) });
+    }
 }
 
 // SAFETY: members are touched on one place, or when they are discarded by whoever discards them; the collector and the
@@ -69,57 +104,17 @@ where
     E: Send + 'static,
     C: Collect<T, E>,
 {
-    const TABLE: VTable = VTable {
-        kind: Kind::Job,
-        slot_offset: 0,
-        plain_value: true,
-        from_fault: None,
-        run: run::<T, E, C>,
-        discard: discard::<T, E, C>,
-        drop_handler: node::no_reaction,
-        free: node::no_free,
-        dealloc: node::no_free,
-    };
+    const TABLE: VTable = VTable::reaction(Kind::Job, run::<T, E, C>, discard::<T, E, C>);
 }
 
-/// A counted reference to a gather.
-struct Shared<T, E, C: Collect<T, E>>(*const Gather<T, E, C>)
-where
-    T: Send + 'static,
-    E: Send + 'static;
+/// One reference to a gather: it is a resolver of its promise.
+type Shared<T, E, C> = Working<<C as Collect<T, E>>::Value, <C as Collect<T, E>>::Reason, Gather<T, E, C>>;
 
-// SAFETY: `Gather` is `Send` and `Sync`.
-unsafe impl<T: Send, E: Send, C: Collect<T, E>> Send for Shared<T, E, C> {}
-// SAFETY: as above.
-unsafe impl<T: Send, E: Send, C: Collect<T, E>> Sync for Shared<T, E, C> {}
-
-impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Shared<T, E, C> {
-    fn get(&self) -> &Gather<T, E, C> {
-        // SAFETY: counted.
-        unsafe { &*self.0 }
-    }
-
-    fn as_ptr(&self) -> *mut Gather<T, E, C> {
-        self.0.cast_mut()
-    }
-}
-
-impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Clone for Shared<T, E, C> {
-    fn clone(&self) -> Self {
-        // ORDERING: Relaxed, as in `Arc`.
-        self.get().refs.fetch_add(1, Ordering::Relaxed);
-        Self(self.0)
-    }
-}
-
-impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Shared<T, E, C> {
-    fn drop(&mut self) {
-        // ORDERING: AcqRel, as in `Arc`.
-        if self.get().refs.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // SAFETY: that was the last reference; made by `Box::into_raw`.
-            let gather = unsafe { Box::from_raw(self.0.cast_mut()) };
-            panic::drop_quietly(gather.collect.lock().take());
-        }
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Companion<C::Value, C::Reason> for Gather<T, E, C> {
+    fn cancelled(this: &Shared<T, E, C>, reason: &CancelReason) {
+        // In a job, for a member may be a combinator too, and so on.
+        let (shared, reason) = (this.clone(), reason.clone());
+        job::post(shared.companion().place, move || abandon(&shared, &reason));
     }
 }
 
@@ -137,12 +132,12 @@ trait Endable: Send + Sync {
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Endable for Shared<T, E, C> {
     fn end(&self) {
         let ending = Ending(Some(self.clone()));
-        job::post(self.get().place, move || ending.end());
+        job::post(self.companion().place, move || ending.end());
     }
 
     fn fail(&self, fault: Fault) {
-        let collect = self.get().collect.lock().take();
-        self.get().result.fault(fault);
+        let collect = self.companion().collect.lock().take();
+        (**self).fault(fault);
         panic::drop_quietly(collect);
     }
 }
@@ -214,7 +209,14 @@ where
     if members.iter().any(Promise::is_consumed) {
         return (Promise::from_handle(root::faulted(Fault::AlreadyTaken, site)), None);
     }
-    let (promise, result) = root::pending::<C::Value, C::Reason>(site);
+    let parts = match u32::try_from(members.len() + 1) {
+        Ok(parts) if parts <= companion::MAX_PARTS => parts,
+        _ => {
+            let what =
+                format!("a combinator takes at most {} inputs: combine them in groups", companion::MAX_PARTS - 1);
+            return (Promise::from_handle(root::faulted(Fault::InvalidConfig { what: what.into() }, site)), None);
+        }
+    };
     let place = place::current_or_global();
     let mut slab = Vec::with_capacity(members.len());
     for source in members.into_iter().filter_map(|member| member.into_handle().into_share().ok()) {
@@ -222,21 +224,15 @@ where
         let reaction = Reaction::new(head);
         // SAFETY: new, so ours.
         unsafe { reaction.set_source(source) };
-        slab.push(Member { reaction, taken: Cell::new(false), gather: ptr::null() });
+        slab.push(Member { reaction, taken: Cell::new(false), result: ptr::null_mut(), types: PhantomData });
     }
-    let members: Box<[Member<T, E, C>]> = slab.into_boxed_slice();
-    let refs = AtomicUsize::new(members.len() + 1);
-    let gather = Box::into_raw(Box::new(Gather { place, collect: Mutex::new(Some(collect)), result, refs, members }));
-    let shared = Shared(gather.cast_const());
-    let hook = shared.clone();
-    shared.get().result.on_cancel(Box::new(move |reason| {
-        // In a job, for a member may be a combinator too, and so on.
-        let (place, reason) = (hook.get().place, reason.clone());
-        job::post(place, move || abandon(&hook, &reason));
-    }));
+    debug_assert_eq!(slab.len() + 1, parts as usize);
+    let gather = Gather { place, collect: Mutex::new(Some(collect)), members: Slab::new(slab.into_boxed_slice()) };
+    // SAFETY: each member has one part, which it gives back when it runs, is taken off or discarded.
+    let (promise, shared): (_, Shared<T, E, C>) = unsafe { companion::pending_in_parts(site, gather, parts) };
     if place::current() == Some(place) {
         // SAFETY: new, and on its place.
-        unsafe { link_all(gather) };
+        unsafe { link_all(&shared) };
     } else {
         // On its place nobody runs a member while the others are being linked.
         let linking = Linking(Some(shared.clone()));
@@ -251,8 +247,8 @@ struct Linking<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(Option<Sh
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Linking<T, E, C> {
     fn link(mut self) {
         if let Some(shared) = self.0.take() {
-            // SAFETY: counted by `shared`, and on its place.
-            unsafe { link_all(shared.as_ptr()) };
+            // SAFETY: on its place, and called once.
+            unsafe { link_all(&shared) };
         }
     }
 }
@@ -260,15 +256,16 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Linking<T, E, C> {
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Linking<T, E, C> {
     fn drop(&mut self) {
         let Some(shared) = self.0.take() else { return };
-        let collect = shared.get().collect.lock().take();
-        shared.get().result.fault(Fault::LoopClosed);
-        for member in &shared.get().members {
-            // SAFETY: never linked, so ours; its reference goes with its share.
+        let collect = shared.companion().collect.lock().take();
+        shared.fault(Fault::LoopClosed);
+        for index in 0..shared.companion().members.len {
+            let member = shared.companion().members.get(index).cast::<Reaction>();
+            // SAFETY: never linked, so ours; its part goes with its share.
             unsafe {
-                let source = member.reaction.source();
-                member.reaction.set_source(ptr::null_mut());
+                let source = (*member).source();
+                (*member).set_source(ptr::null_mut());
                 cancel::leave(source, false, None);
-                drop(Shared::<T, E, C>(shared.as_ptr()));
+                drop(Shared::<T, E, C>::from_part(shared.as_head()));
             }
         }
         panic::drop_quietly(collect);
@@ -277,22 +274,18 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Linking<T,
 
 /// # Safety
 /// On the gather's place; called once.
-unsafe fn link_all<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(gather: *mut Gather<T, E, C>) {
-    // SAFETY: alive by the caller's reference. The members are reached through a raw pointer, as they will be later.
-    let (first, count) = unsafe {
-        let members = &raw mut *(*gather).members;
-        (members.cast::<Member<T, E, C>>(), members.len())
-    };
-    for index in 0..count {
-        // SAFETY: within the slab; not linked yet, so ours.
-        unsafe { (*first.add(index)).gather = gather };
+unsafe fn link_all<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>) {
+    let members = &shared.companion().members;
+    for index in 0..members.len {
+        // SAFETY: not linked yet, so ours.
+        unsafe { (*members.get(index)).result = shared.as_head() };
     }
     // All of them are linked before any is enqueued: enqueueing may wake a loop, and that may run members.
     let mut ready = Batch::default();
-    for index in 0..count {
+    for index in 0..members.len {
         // SAFETY: as above.
         unsafe {
-            let member = first.add(index).cast::<Reaction>();
+            let member = members.get(index).cast::<Reaction>();
             if !reaction::link((*member).source(), member) {
                 ready.add(member);
             }
@@ -308,11 +301,11 @@ unsafe fn link_all<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(gathe
 unsafe fn leave_slab<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
     member: *mut Member<T, E, C>,
 ) -> (Shared<T, E, C>, usize) {
-    // SAFETY: alive by the member's reference.
+    // SAFETY: alive by the member's part, which becomes the returned one.
     unsafe {
-        let shared = Shared((*member).gather);
-        let first = shared.get().members.as_ptr();
-        (shared, member.cast_const().offset_from(first).unsigned_abs())
+        let shared = Shared::<T, E, C>::from_part((*member).result);
+        let first = shared.companion().members.first;
+        (shared, member.offset_from(first).unsigned_abs())
     }
 }
 
@@ -348,7 +341,7 @@ unsafe fn off_the_queue<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
 unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction) {
     // SAFETY: the runner owns the member until it leaves the slab.
     let Some((shared, index, source, with_producer)) = (unsafe { off_the_queue::<T, E, C>(reaction) }) else { return };
-    let Some(mut collect) = shared.get().collect.lock().take() else {
+    let Some(mut collect) = shared.companion().collect.lock().take() else {
         // SAFETY: the member's share, and the producer's if it came with it.
         return unsafe { cancel::leave(source, with_producer, None) };
     };
@@ -358,11 +351,11 @@ unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: 
         collect.member(index, outcome)
     });
     match flow {
-        Ok(ControlFlow::Continue(())) => *shared.get().collect.lock() = Some(collect),
+        Ok(ControlFlow::Continue(())) => *shared.companion().collect.lock() = Some(collect),
         Ok(ControlFlow::Break(())) => finish(&shared, collect),
         Err(fault) => {
             release_rest(&shared, None);
-            shared.get().result.fault(fault);
+            shared.fault(fault);
             panic::drop_quietly(collect);
         }
     }
@@ -373,15 +366,15 @@ unsafe fn discard<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reacti
     let Some((shared, _, source, with_producer)) = (unsafe { off_the_queue::<T, E, C>(reaction) }) else { return };
     // SAFETY: the member's share, and the producer's if it came with it.
     unsafe { cancel::leave(source, with_producer, None) };
-    let collect = shared.get().collect.lock().take();
+    let collect = shared.companion().collect.lock().take();
     panic::drop_quietly(collect);
     // The loop is gone: the other members are discarded as their inputs settle.
-    shared.get().result.fault(fault);
+    shared.fault(fault);
 }
 
 /// On the gather's place.
 fn end<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>) {
-    let collect = shared.get().collect.lock().take();
+    let collect = shared.companion().collect.lock().take();
     if let Some(collect) = collect {
         finish(shared, collect);
     }
@@ -389,18 +382,18 @@ fn end<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T
 
 /// On the gather's place: its promise was cancelled.
 fn abandon<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, reason: &CancelReason) {
-    let collect = shared.get().collect.lock().take();
+    let collect = shared.companion().collect.lock().take();
     release_rest(shared, Some(reason));
     panic::drop_quietly(collect);
 }
 
 fn finish<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, collect: C) {
-    let result = panic::catch(None, || collect.finish(&mut Rest { gather: shared.get(), next: 0 }));
+    let result = panic::catch(None, || collect.finish(&mut Rest { gather: shared.companion(), next: 0 }));
     release_rest(shared, None);
     match result {
-        Ok(outcome) => panic::drop_quietly(shared.get().result.settle(outcome)),
+        Ok(outcome) => panic::drop_quietly(shared.settle(outcome)),
         Err(fault) => {
-            shared.get().result.fault(fault);
+            shared.fault(fault);
         }
     }
 }
@@ -415,7 +408,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Iterator for Rest<'
     type Item = (usize, Promise<T, E>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.next < self.gather.members.len() {
+        while self.next < self.gather.members.len {
             let index = self.next;
             self.next += 1;
             // SAFETY: on the gather's place.
@@ -432,12 +425,12 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Iterator for Rest<'
 /// Takes the input of a member that has not run: its consumer share.
 ///
 /// # Safety
-/// On the gather's place, whose caller holds a reference.
+/// On the gather's place; the caller holds a reference.
 unsafe fn take_source<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
     gather: &Gather<T, E, C>,
     index: usize,
 ) -> Option<*mut Head> {
-    let member = (&raw const gather.members[index]).cast_mut();
+    let member = gather.members.get(index);
     // SAFETY: on its place nobody else touches the member's source.
     unsafe {
         let source = (*member).reaction.source();
@@ -463,9 +456,9 @@ where
     E: Send + 'static,
     C: Collect<T, E>,
 {
-    for index in 0..shared.get().members.len() {
+    for index in 0..shared.companion().members.len {
         // SAFETY: on the gather's place.
-        if let Some(source) = unsafe { take_source(shared.get(), index) } {
+        if let Some(source) = unsafe { take_source(shared.companion(), index) } {
             // SAFETY: the member's share.
             unsafe { cancel::leave(source, false, reason) };
         }

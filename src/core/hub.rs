@@ -3,9 +3,10 @@
 //! Many reactions, a second consumer, a name, a cancel hook, a cancellation. Its lock is held for a few pointer moves at
 //! a time and never across foreign code.
 
+use super::companion::{self, BorrowedPart};
 use super::life::Life;
 use super::node::{Head, Kind, Site};
-use super::reaction::Reaction;
+use super::reaction::{self, Reaction};
 use super::state::Word;
 use super::trampoline::{self, Work};
 use crate::error::{CancelReason, Fault};
@@ -150,7 +151,7 @@ impl Hub {
     }
 
     /// Settles the promise with `Cancelled`, unless its producer is to do that itself. Gives what is to be done without
-    /// the lock: the replaced word to deliver, if any, and the hooks to run. None: it is settled already.
+    /// the lock. None: it is settled already.
     ///
     /// # Safety
     /// `head` is the live promise of this hub, and `state` is locked.
@@ -160,17 +161,20 @@ impl Hub {
         state: &mut HubState,
         reason: &CancelReason,
         site: Site,
-    ) -> Option<(Option<Word>, Vec<Hook>)> {
+    ) -> Option<Aftermath> {
         // SAFETY: alive by contract.
-        if state.defers_cancel && !unsafe { (*head).state().is_settled() } {
-            return Some((None, std::mem::take(&mut state.hooks)));
-        }
+        let replaced = if state.defers_cancel && !unsafe { (*head).state().is_settled() } {
+            None
+        } else {
+            // SAFETY: alive by contract.
+            unsafe { (*head).untrack() };
+            let fault = Fault::Cancelled { reason: reason.clone() };
+            // SAFETY: by contract.
+            Some(unsafe { self.override_with(head, state, fault, site)? })
+        };
         // SAFETY: alive by contract.
-        unsafe { (*head).untrack() };
-        let fault = Fault::Cancelled { reason: reason.clone() };
-        // SAFETY: by contract.
-        let replaced = unsafe { self.override_with(head, state, fault, site)? };
-        Some((Some(replaced), std::mem::take(&mut state.hooks)))
+        let part = unsafe { companion::borrow_part(head) };
+        Some(Aftermath { replaced, part, hooks: std::mem::take(&mut state.hooks) })
     }
 
     /// Settles the promise with a fault that stands here, whatever its slot is used for now. Gives the replaced word.
@@ -202,6 +206,35 @@ impl Hub {
         // SAFETY: as above: the word was settled without it.
         self.fault.with_mut(|place| unsafe { *place = None });
         None
+    }
+}
+
+/// What a cancellation leaves to be done when the lock is released.
+#[must_use = "those who wait are to be told"]
+pub(super) struct Aftermath {
+    /// The word that was replaced, to be delivered. None: the producer settles.
+    pub(super) replaced: Option<Word>,
+    part: Option<BorrowedPart>,
+    hooks: Vec<Hook>,
+}
+
+impl Aftermath {
+    /// Tells those who wait for the outcome, then those who work on it. Foreign code runs in here.
+    ///
+    /// # Safety
+    /// Not delivered yet, and the hub of the promise is alive.
+    pub(super) unsafe fn perform(self, reason: &CancelReason) {
+        if let Some(replaced) = self.replaced {
+            // SAFETY: by contract.
+            unsafe { reaction::deliver(replaced) };
+        }
+        if let Some(part) = self.part {
+            part.cancelled(reason);
+        }
+        for hook in self.hooks {
+            // A panic in a hook has been printed and stops nothing.
+            let _ = crate::error::panic::catch(None, || hook(reason));
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! look at it is found: one that comes later, and one that only happened to come earlier.
 
 #[cfg(not(loom))]
-pub(super) use real::{Life, free};
+pub(super) use real::Life;
 #[cfg(loom)]
 pub(super) use watched::{Life, free};
 
@@ -21,14 +21,6 @@ mod real {
 
         #[inline(always)]
         pub(in super::super) fn look(&self) {}
-    }
-
-    /// # Safety
-    /// Exclusive access to a block from a `Box` of this type; what it holds drops nothing that must still live.
-    #[inline(always)]
-    pub(in super::super) unsafe fn free<B>(block: *mut B) {
-        // SAFETY: by contract.
-        drop(unsafe { Box::from_raw(block) });
     }
 }
 

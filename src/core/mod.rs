@@ -66,8 +66,10 @@
 #![expect(unsafe_code, reason = "the core is where the crate's unsafe code lives")]
 
 mod adopt;
+mod block;
 mod callable;
 mod cancel;
+mod companion;
 mod derived;
 mod gather;
 mod guarded;
@@ -96,6 +98,7 @@ mod waker;
 
 pub(crate) use callable::call;
 pub(crate) use cancel::Canceller;
+pub(crate) use companion::{Companion, Working, pending_with};
 pub(crate) use derived::{Step, derive};
 pub(crate) use gather::{Collect, GatherHandle, gather, gather_with_handle};
 pub(crate) use guarded::Guarded;

@@ -6,7 +6,7 @@ use super::place::{self, PlaceId};
 use super::reaction::Reaction;
 use super::state::Word;
 use super::trampoline::{self, Work};
-use crate::error::Fault;
+use crate::error::{CancelReason, Fault};
 use crate::primitive::{AtomicPtr, AtomicU32, Ordering, UnsafeCell};
 use std::panic::Location;
 
@@ -54,6 +54,33 @@ pub(crate) struct VTable {
     pub(super) free: unsafe fn(*mut Head),
     /// Root and Derived: frees a block in which nothing is left. Exclusive access; runs no foreign code.
     pub(super) dealloc: unsafe fn(*mut Head),
+    /// Root with a companion: tells it that the promise was cancelled. Consumes one part of the producer share.
+    pub(super) cancelled: Option<unsafe fn(*mut Head, &CancelReason)>,
+    /// Root with a companion: drops it, for the last resolver.
+    pub(super) drop_companion: unsafe fn(*mut Head),
+}
+
+impl VTable {
+    /// The table of a reaction that is no promise and whose block the reaction itself frees.
+    pub(super) const fn reaction(
+        kind: Kind,
+        run: unsafe fn(*mut Reaction),
+        discard: unsafe fn(*mut Reaction, Fault),
+    ) -> Self {
+        Self {
+            kind,
+            slot_offset: 0,
+            plain_value: true,
+            from_fault: None,
+            run,
+            discard,
+            drop_handler: no_reaction,
+            free: no_free,
+            dealloc: no_free,
+            cancelled: None,
+            drop_companion: no_free,
+        }
+    }
 }
 
 /// A `fn(Fault, Site) -> E` whose `E` the table does not name.

@@ -3,9 +3,9 @@
 //! A notice holds no share of the promise, so that it does not stand in the way of moving the value. It always stands in
 //! a hub. Two own the block: the list (until it runs) and the subscription.
 
+use super::block;
 use super::hub::{self, Hub};
-use super::life;
-use super::node::{self, Head, Kind, VTable};
+use super::node::{Head, Kind, VTable};
 use super::place::PlaceId;
 use super::reaction::{self, Reaction};
 use super::state::Word;
@@ -25,15 +25,9 @@ struct Table<F>(PhantomData<F>);
 
 impl<F: FnOnce()> Table<F> {
     const TABLE: VTable = VTable {
-        kind: Kind::Job,
-        slot_offset: 0,
-        plain_value: true,
-        from_fault: None,
-        run: run::<F>,
-        discard: discard::<F>,
         drop_handler: drop_handler::<F>,
         free: free::<F>,
-        dealloc: node::no_free,
+        ..VTable::reaction(Kind::Job, run::<F>, discard::<F>)
     };
 }
 
@@ -64,7 +58,7 @@ where
     };
     let block = Head::new(&Table::<F>::TABLE, Word::PENDING, 2, Reaction::aux(place));
     let notice = Notice { reaction: Reaction::new(block), call: UnsafeCell::new(Some(call)) };
-    let notice = Box::into_raw(Box::new(notice)).cast::<Reaction>();
+    let notice = block::allocate(notice).cast::<Reaction>();
     // SAFETY: new, so ours to hand over.
     unsafe { reaction::subscribe(head, notice) };
     Watch { hub, notice }
@@ -144,5 +138,5 @@ unsafe fn drop_handler<F>(notice: *mut Reaction) {
 
 unsafe fn free<F>(head: *mut Head) {
     // SAFETY: exclusive by the table's contract; the closure is gone.
-    unsafe { life::free(head.cast::<Notice<F>>()) };
+    unsafe { block::free(head.cast::<Notice<F>>()) };
 }

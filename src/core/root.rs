@@ -3,69 +3,73 @@
 //! What they hold is `'static`: the trampoline may drop it later than the last handle (rule 8).
 
 use super::adopt;
+use super::block;
 use super::cancel;
+use super::companion;
 use super::handle::Handle;
 use super::hub::{self, Hook};
-use super::life;
 use super::node::{self, Conversion, Head, Kind, Site, VTable};
 use super::place;
 use super::reaction;
 use super::slot::{self, Pending, Slot};
 use super::state::Word;
-use crate::error::{CancelReason, Fault};
+use crate::error::{CancelReason, Fault, panic};
 use crate::primitive::Ordering;
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
-use std::mem::{MaybeUninit, offset_of};
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr::NonNull;
 
+/// `X`: see [`companion`](super::companion); most have none.
 #[repr(C)]
-struct Root<T, E> {
+pub(super) struct Root<T, E, X = ()> {
     head: Head,
     slot: UnsafeCell<MaybeUninit<Slot<T, E>>>,
+    pub(super) companion: ManuallyDrop<X>,
 }
 
 /// The table of a root, with (`Pending`) or without a conversion for faults.
 struct Table<T, E>(PhantomData<(T, E)>);
 
 impl<T, E> Table<T, E> {
-    const SETTLED: VTable = Self::table(None);
-
-    const fn table(from_fault: Option<Conversion>) -> VTable {
-        VTable {
-            kind: Kind::Root,
-            slot_offset: offset_of!(Root<T, E>, slot),
-            plain_value: !std::mem::needs_drop::<T>(),
-            from_fault,
-            run: node::no_reaction,
-            discard: node::no_discard,
-            drop_handler: node::no_reaction,
-            free: free::<T, E>,
-            dealloc: dealloc::<T, E>,
-        }
-    }
+    const SETTLED: VTable = root_table::<T, E, ()>(None);
 }
 
 impl<T, E: From<Fault>> Table<T, E> {
-    const PENDING: VTable = Self::table(Some(Conversion::new(slot::reason_from_fault::<E>)));
+    const PENDING: VTable = root_table::<T, E, ()>(Some(Conversion::new(slot::reason_from_fault::<E>)));
 }
 
-unsafe fn free<T, E>(head: *mut Head) {
+pub(super) const fn root_table<T, E, X>(from_fault: Option<Conversion>) -> VTable {
+    VTable {
+        slot_offset: offset_of!(Root<T, E, X>, slot),
+        plain_value: !std::mem::needs_drop::<T>(),
+        from_fault,
+        free: free::<T, E, X>,
+        dealloc: dealloc::<T, E, X>,
+        ..VTable::reaction(Kind::Root, node::no_reaction, node::no_discard)
+    }
+}
+
+unsafe fn free<T, E, X>(head: *mut Head) {
     // SAFETY: exclusive by the table's contract.
     unsafe { slot::drop_contents::<T, E>(head) };
     // SAFETY: nothing is left.
-    unsafe { dealloc::<T, E>(head) };
+    unsafe { dealloc::<T, E, X>(head) };
 }
 
-unsafe fn dealloc<T, E>(head: *mut Head) {
-    // SAFETY: made by `Box::into_raw` of this type; the slot drops nothing by itself.
-    unsafe { life::free(head.cast::<Root<T, E>>()) };
+unsafe fn dealloc<T, E, X>(head: *mut Head) {
+    // SAFETY: made by `block::allocate` of this type; slot and companion drop nothing by themselves.
+    unsafe { block::free(head.cast::<Root<T, E, X>>()) };
 }
 
 fn allocate<T, E>(vtable: &'static VTable, word: Word, refs: u32, resolvers: u32) -> *mut Head {
-    let root =
-        Root::<T, E> { head: Head::new(vtable, word, refs, resolvers), slot: UnsafeCell::new(MaybeUninit::uninit()) };
-    Box::into_raw(Box::new(root)).cast()
+    allocate_with::<T, E, ()>(Head::new(vtable, word, refs, resolvers), ())
+}
+
+#[inline(always)]
+pub(super) fn allocate_with<T, E, X>(head: Head, companion: X) -> *mut Head {
+    let slot = UnsafeCell::new(MaybeUninit::uninit());
+    block::allocate(Root::<T, E, X> { head, slot, companion: ManuallyDrop::new(companion) }).cast()
 }
 
 /// A promise that is settled from the start.
@@ -88,7 +92,7 @@ pub(crate) fn faulted<T: 'static, E: From<Fault> + 'static>(fault: Fault, site: 
     unsafe { Handle::from_share(head) }
 }
 
-unsafe fn write_pending<T, E>(head: *mut Head, site: Site) {
+pub(super) unsafe fn write_pending<T, E>(head: *mut Head, site: Site) {
     // SAFETY: by the callers' contract the slot is new.
     unsafe { slot::pending_mut::<T, E>(head).write(Pending { site, hops: 0 }) };
 }
@@ -109,15 +113,22 @@ pub(crate) fn never<T: 'static, E: From<Fault> + 'static>(site: Site) -> Handle<
 #[inline]
 pub(crate) fn pending<T: 'static, E: From<Fault> + 'static>(site: Site) -> (Handle<T, E>, Producer<T, E>) {
     let head = allocate::<T, E>(&Table::<T, E>::PENDING, Word::PENDING, Head::PENDING_REFS, 1);
+    // SAFETY: new, so ours; the producer share is counted by one resolver.
+    unsafe { begin::<T, E>(head, site) }
+}
+
+/// Both ends of a new pending promise.
+///
+/// # Safety
+/// New, and made as pending with one consumer; the caller's part of the producer share becomes the producer's.
+#[inline(always)]
+pub(super) unsafe fn begin<T: 'static, E: 'static>(head: *mut Head, site: Site) -> (Handle<T, E>, Producer<T, E>) {
     // SAFETY: new, so ours.
     unsafe {
         write_pending::<T, E>(head, site);
         Head::track(head, site, place::current().unwrap_or(place::NOWHERE));
+        (Handle::from_share(head), Producer::from_part(head))
     }
-    // SAFETY: not null; the producer share is counted by one resolver.
-    let producer = Producer { head: unsafe { NonNull::new_unchecked(head) }, types: PhantomData };
-    // SAFETY: the one consumer share.
-    (unsafe { Handle::from_share(head) }, producer)
 }
 
 /// One of the resolvers that together own a root promise's producer share.
@@ -134,6 +145,14 @@ unsafe impl<T: Send, E: Send> Send for Producer<T, E> {}
 unsafe impl<T: Send, E: Send> Sync for Producer<T, E> {}
 
 impl<T, E> Producer<T, E> {
+    /// # Safety
+    /// Hands over one counted part of the producer share of a live root promise of these types.
+    #[inline(always)]
+    pub(super) unsafe fn from_part(head: *mut Head) -> Self {
+        // SAFETY: not null.
+        Self { head: unsafe { NonNull::new_unchecked(head) }, types: PhantomData }
+    }
+
     fn head(&self) -> &Head {
         // SAFETY: alive by our part of the producer share.
         unsafe { self.head.as_ref() }
@@ -255,7 +274,7 @@ impl<T, E> Producer<T, E> {
     }
 
     /// Why the promise was cancelled, if it was.
-    pub(super) fn cancel_reason(&self) -> Option<CancelReason> {
+    pub(crate) fn cancel_reason(&self) -> Option<CancelReason> {
         cancel::reason_of(self.head())
     }
 
@@ -288,8 +307,8 @@ impl<T, E> Producer<T, E> {
         if let Some(hook) = refused {
             let reason = cancel::reason_of(self.head());
             match reason {
-                Some(reason) => cancel::run_hooks(vec![hook], &reason),
-                None => crate::error::panic::drop_quietly(hook),
+                Some(reason) => drop(panic::catch(None, || hook(&reason))),
+                None => panic::drop_quietly(hook),
             }
         }
     }
@@ -299,7 +318,7 @@ impl<T, E> Clone for Producer<T, E> {
     fn clone(&self) -> Self {
         // ORDERING: Relaxed, as in `Arc`.
         let before = self.head().aux.fetch_add(1, Ordering::Relaxed);
-        if before > u32::MAX / 2 {
+        if before & companion::PARTS > companion::MAX_PARTS {
             std::process::abort();
         }
         Self { head: self.head, types: PhantomData }
@@ -310,14 +329,14 @@ impl<T, E> Drop for Producer<T, E> {
     #[inline]
     fn drop(&mut self) {
         // ORDERING: Acquire: if ours is the only resolver, what the others did happened before. Otherwise AcqRel, as in
-        // `Arc`.
+        // `Arc`. (With a companion the word is never 1: there somebody may become a resolver who is none.)
+        let now = self.head().aux.load(Ordering::Acquire);
         #[cfg(not(thenable_plant = "m04_resolvers_torn"))]
-        let last = self.head().aux.load(Ordering::Acquire) == 1 || self.head().aux.fetch_sub(1, Ordering::AcqRel) == 1;
+        let last = now == 1 || self.head().aux.fetch_sub(1, Ordering::AcqRel) & companion::PARTS == 1;
         #[cfg(thenable_plant = "m04_resolvers_torn")]
         let last = {
-            let before = self.head().aux.load(Ordering::Acquire);
-            self.head().aux.store(before - 1, Ordering::Release);
-            before == 1
+            self.head().aux.store(now - 1, Ordering::Release);
+            now & companion::PARTS == 1
         };
         if !last {
             return;
@@ -327,6 +346,10 @@ impl<T, E> Drop for Producer<T, E> {
             // SAFETY: under the claim the slot is ours, and it holds the pending record.
             let created_at = unsafe { slot::pending_site::<T, E>(head) };
             self.settle_claimed(Fault::Abandoned { created_at });
+        }
+        if now & companion::COMPANION != 0 {
+            // SAFETY: the last resolver owns the companion.
+            unsafe { (self.head().vtable.drop_companion)(self.head.as_ptr()) };
         }
         // SAFETY: the last resolver owns the producer share.
         unsafe { node::release_producer(self.head.as_ptr()) };

@@ -3,8 +3,8 @@
 //! Two own the block: the list and the promise's handle. Whoever takes it off the list owns the waker in it: the settler,
 //! who wakes it, or the handle, which replaces or drops it. It holds no share of the promise: the handle does.
 
-use super::life;
-use super::node::{self, Head, Kind, VTable};
+use super::block;
+use super::node::{Head, Kind, VTable};
 use super::reaction::{self, Reaction};
 use super::state::Word;
 use crate::error::{Fault, panic};
@@ -18,17 +18,7 @@ pub(super) struct WakerBlock {
     waker: UnsafeCell<ManuallyDrop<Waker>>,
 }
 
-static TABLE: VTable = VTable {
-    kind: Kind::Waker,
-    slot_offset: 0,
-    plain_value: true,
-    from_fault: None,
-    run: wake,
-    discard,
-    drop_handler: node::no_reaction,
-    free: node::no_free,
-    dealloc: node::no_free,
-};
+static TABLE: VTable = VTable::reaction(Kind::Waker, wake, discard);
 
 /// An unlisted block that belongs to the handle alone, waker included.
 pub(super) struct Unlisted(*mut WakerBlock);
@@ -42,7 +32,7 @@ impl Unlisted {
         };
         // SAFETY: new, so ours.
         unsafe { block.reaction.set_source(head) };
-        Self(Box::into_raw(Box::new(block)))
+        Self(block::allocate(block))
     }
 
     /// Puts another waker in unless the old one wakes the same task. Clones and drops wakers: foreign code.
@@ -78,8 +68,8 @@ impl Drop for Unlisted {
     fn drop(&mut self) {
         // SAFETY: alive and ours alone; the waker is still in it.
         let waker = unsafe { &*self.0 }.waker.with_mut(|waker| unsafe { ManuallyDrop::take(&mut *waker) });
-        // SAFETY: ours alone, from a `Box`.
-        unsafe { life::free(self.0) };
+        // SAFETY: ours alone, from `block::allocate`.
+        unsafe { block::free(self.0) };
         panic::drop_quietly(waker);
     }
 }
@@ -120,7 +110,7 @@ unsafe fn release(block: *mut WakerBlock) {
     let order = if cfg!(thenable_plant = "m06_release_too_weak") { Ordering::Relaxed } else { Ordering::AcqRel };
     if head.refs.fetch_sub(1, order) == 1 {
         // SAFETY: that was the last reference; the waker was moved out.
-        unsafe { life::free(block) };
+        unsafe { block::free(block) };
     }
 }
 

@@ -3,7 +3,7 @@
 use super::current;
 use super::shared::{LoopShared, lock};
 use super::task;
-use super::timers::Key;
+use super::timers::{self, Callback, Key};
 use crate::Promise;
 use crate::core::{self, Site};
 use crate::error::{Fault, Rejection, panic};
@@ -87,24 +87,34 @@ impl LoopHandle {
     ///
     /// On a closed loop `f` is dropped.
     pub fn call_later(&self, after: Duration, f: impl FnOnce() + Send + 'static) -> TimerHandle {
-        self.call_at(self.shared.deadline(after), f)
+        self.set_timer(self.deadline(after), Box::new(f))
     }
 
     /// Runs `f` at a time of this loop's clock, never early; see [`call_later`](LoopHandle::call_later).
     pub fn call_at(&self, deadline: Instant, f: impl FnOnce() + Send + 'static) -> TimerHandle {
-        let timer = match self.shared.timers.set(deadline, Box::new(f)) {
+        self.set_timer(deadline, Box::new(f))
+    }
+
+    /// The time `after` from now.
+    pub(crate) fn deadline(&self, after: Duration) -> Instant {
+        self.shared.deadline(after)
+    }
+
+    /// `call_at`, boxed already.
+    pub(crate) fn set_timer(&self, deadline: Instant, callback: Callback) -> TimerHandle {
+        let key = match self.shared.timers.set(deadline, callback) {
             Ok((key, is_next)) => {
                 if is_next {
                     self.shared.queue.notify();
                 }
-                Some(key)
+                key
             }
             Err(refused) => {
                 panic::drop_quietly(refused);
-                None
+                timers::never(deadline)
             }
         };
-        TimerHandle { shared: Arc::downgrade(&self.shared), timer, when: deadline }
+        TimerHandle { shared: Arc::downgrade(&self.shared), key }
     }
 
     /// Runs a future as a task of this loop; see [`Promise::spawn`].
@@ -205,27 +215,23 @@ impl fmt::Debug for CallHandle {
 /// Dropping it does not cancel the timer.
 pub struct TimerHandle {
     shared: Weak<LoopShared>,
-    timer: Option<Key>,
-    when: Instant,
+    key: Key,
 }
 
 impl TimerHandle {
     /// Takes the timer back and drops its closure. False: it has fired, or was cancelled before.
     pub fn cancel(&self) -> bool {
-        match (self.shared.upgrade(), self.timer) {
-            (Some(shared), Some(key)) => shared.timers.cancel(key),
-            _ => false,
-        }
+        self.shared.upgrade().is_some_and(|shared| shared.timers.cancel(self.key))
     }
 
     /// When it fires, by its loop's clock.
     pub fn when(&self) -> Instant {
-        self.when
+        self.key.0
     }
 }
 
 impl fmt::Debug for TimerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TimerHandle").field("when", &self.when).finish_non_exhaustive()
+        f.debug_struct("TimerHandle").field("when", &self.when()).finish_non_exhaustive()
     }
 }

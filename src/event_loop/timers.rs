@@ -9,7 +9,12 @@ use std::time::Instant;
 /// Deadline and sequence number.
 pub(super) type Key = (Instant, u64);
 
-type Callback = Box<dyn FnOnce() + Send>;
+/// The key of a timer that was refused: none has it.
+pub(super) fn never(deadline: Instant) -> Key {
+    (deadline, u64::MAX)
+}
+
+pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 pub(super) struct Timers {

@@ -1,7 +1,6 @@
 //! Promises for jobs, on every executor.
 
 use super::executor::Executor;
-use super::thread_pool::withdraw_on_cancel;
 use super::{map, task};
 use crate::error::panic;
 use crate::{AbortController, AbortSignal, Fault, Promise};
@@ -151,9 +150,9 @@ where
     E: From<Fault> + Send + 'static,
 {
     let site = Location::caller();
-    let (promise, resolver) = Promise::pending();
+    let (promise, assignment) = task::pending(site, controller);
     let pool = executor.as_thread_pool();
-    let job = task::job(resolver.clone(), site, pool.is_some(), f);
+    let job = task::job(assignment.clone(), site, pool.is_some(), f);
     // An executor may be a stranger's closure.
     let accepted = panic::catch(Some(site), || match pool {
         Some(pool) => pool.shared().enlist(job, |job| job).map(Some),
@@ -161,16 +160,13 @@ where
     });
     match accepted {
         Ok(Ok(id)) => {
-            if let Some(controller) = controller {
-                resolver.on_cancel(move |reason| controller.abort(reason.clone()));
-            }
             if let Some((pool, id)) = pool.zip(id) {
-                withdraw_on_cancel(&resolver, pool.shared(), id);
+                task::enlisted(&assignment, pool.shared(), id);
             }
         }
         Ok(Err(refused)) => task::discard(refused.job, refused.fault),
         Err(fault) => {
-            resolver.fault(fault);
+            assignment.fault(fault);
         }
     }
     promise

@@ -1,10 +1,12 @@
 //! A job that settles a promise: the one closure that all executors get.
 
+use super::shared::Shared;
 use super::{Job, worker};
+use crate::core::{self, Companion, Site, Working};
 use crate::error::panic;
-use crate::{CancelReason, Fault, Resolver};
+use crate::{AbortController, CancelReason, Fault, Promise};
 use std::cell::RefCell;
-use std::panic::Location;
+use std::sync::{Arc, OnceLock, Weak};
 
 thread_local! {
     /// Why this thread is dropping jobs instead of running them.
@@ -47,10 +49,60 @@ pub(super) fn unwanted() -> Fault {
     Fault::Cancelled { reason: CancelReason::from("nobody wants the result any more") }
 }
 
+/// What a job's promise knows of the job, to stop it when it is cancelled.
+pub(super) struct Ticket {
+    /// Where it is queued, as soon as it is.
+    queued: OnceLock<(Weak<Shared>, u64)>,
+    /// The token that a running job looks at.
+    token: Option<AbortController>,
+}
+
+/// Settles a job's promise.
+pub(super) type Assignment<T, E> = Working<T, E, Ticket>;
+
+impl Ticket {
+    fn withdraw(&self, reason: &CancelReason) {
+        let Some((shared, id)) = self.queued.get() else { return };
+        if let Some(shared) = shared.upgrade() {
+            shared.withdraw(*id, reason);
+        }
+    }
+}
+
+impl<T, E> Companion<T, E> for Ticket {
+    fn cancelled(this: &Assignment<T, E>, reason: &CancelReason) {
+        let ticket = this.companion();
+        if let Some(token) = &ticket.token {
+            token.abort(reason.clone());
+        }
+        ticket.withdraw(reason);
+    }
+}
+
+/// The promise of a job that is about to be made.
+pub(super) fn pending<T, E>(site: Site, token: Option<AbortController>) -> (Promise<T, E>, Assignment<T, E>)
+where
+    T: 'static,
+    E: From<Fault> + 'static,
+{
+    let (handle, assignment) = core::pending_with(site, Ticket { queued: OnceLock::new(), token });
+    (Promise::from_handle(handle), assignment)
+}
+
+/// From now on the job is taken out of the queue when its promise is cancelled.
+pub(super) fn enlisted<T, E>(assignment: &Assignment<T, E>, shared: &Arc<Shared>, id: u64) {
+    let ticket = assignment.companion();
+    let _ = ticket.queued.set((Arc::downgrade(shared), id));
+    // Cancelled before the job could be found.
+    if let Some(reason) = assignment.cancel_reason() {
+        ticket.withdraw(&reason);
+    }
+}
+
 /// Makes the job. `own` says that a worker of this crate's pool runs it, and nobody else.
 pub(super) fn job<T, E>(
-    resolver: Resolver<T, E>,
-    site: &'static Location<'static>,
+    assignment: Assignment<T, E>,
+    site: Site,
     own: bool,
     f: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Job
@@ -58,21 +110,21 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    let task = Task { parts: Some((resolver, f)), site, own };
+    let task = Task { parts: Some((assignment, f)), site, own };
     Box::new(move || task.run())
 }
 
 struct Task<T, E, F> {
     /// Gone once it runs.
-    parts: Option<(Resolver<T, E>, F)>,
-    site: &'static Location<'static>,
+    parts: Option<(Assignment<T, E>, F)>,
+    site: Site,
     own: bool,
 }
 
 impl<T, E, F: FnOnce() -> Result<T, E>> Task<T, E, F> {
     fn run(mut self) {
-        let Some((resolver, f)) = self.parts.take() else { return };
-        let wanted = resolver.is_wanted();
+        let Some((assignment, f)) = self.parts.take() else { return };
+        let wanted = assignment.is_wanted();
         let outcome = if wanted {
             panic::catch(Some(self.site), f)
         } else {
@@ -84,27 +136,27 @@ impl<T, E, F: FnOnce() -> Result<T, E>> Task<T, E, F> {
         }
         match outcome {
             Ok(outcome) => {
-                if let Err(refused) = resolver.settle(outcome) {
+                if let Err(refused) = assignment.settle(outcome) {
                     panic::drop_quietly(refused);
                 }
             }
             Err(fault) => {
-                resolver.fault(fault);
+                assignment.fault(fault);
             }
         }
-        panic::drop_quietly(resolver);
+        panic::drop_quietly(assignment);
     }
 }
 
 impl<T, E, F> Drop for Task<T, E, F> {
     fn drop(&mut self) {
-        let Some((resolver, f)) = self.parts.take() else { return };
+        let Some((assignment, f)) = self.parts.take() else { return };
         let reason = discard_reason();
         panic::drop_quietly(f);
         if let Some(fault) = reason {
-            resolver.fault(fault);
+            assignment.fault(fault);
         }
         // Without a reason it is the last resolver that goes, and the promise rejects with `Abandoned`.
-        panic::drop_quietly(resolver);
+        panic::drop_quietly(assignment);
     }
 }

@@ -76,11 +76,11 @@ fn one_thread_that_did_start_does_all_the_work() {
 #[test]
 fn a_discarded_job_says_why_and_what_it_owns_does_not() {
     // The job owns another one, which goes with it and was not refused by anybody.
-    let (inner, resolver) = crate::Promise::<()>::with_resolvers();
     let site = std::panic::Location::caller();
-    let owned = task::job(resolver, site, false, || Ok(()));
-    let (outer, resolver) = crate::Promise::<()>::with_resolvers();
-    let job = task::job(resolver, site, false, move || {
+    let (inner, assignment) = task::pending::<(), crate::Rejection>(site, None);
+    let owned = task::job(assignment, site, false, || Ok(()));
+    let (outer, assignment) = task::pending::<(), crate::Rejection>(site, None);
+    let job = task::job(assignment, site, false, move || {
         owned();
         Ok(())
     });

@@ -8,7 +8,7 @@ use crate::{AbortController, Fault, Promise, Resolver};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::Location;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -143,11 +143,11 @@ impl ThreadPool {
         T: Send + 'static,
     {
         let site = Location::caller();
-        let (promise, resolver) = Promise::pending();
-        let job = |f: F| task::job(resolver.clone(), site, true, move || Ok(f()));
+        let (promise, assignment) = task::pending(site, None);
+        let job = |f: F| task::job(assignment.clone(), site, true, move || Ok(f()));
         match self.shared().enlist(f, job) {
             Ok(id) => {
-                withdraw_on_cancel(&resolver, self.shared(), id);
+                task::enlisted(&assignment, self.shared(), id);
                 Ok(promise)
             }
             Err(refused) => {
@@ -193,23 +193,23 @@ impl ThreadPool {
         T: Send + 'static,
     {
         let site = Location::caller();
-        let (place, outer) = Promise::pending();
-        let (result, inner) = Promise::pending();
+        let (place, outer) = task::pending(site, None);
+        let (result, inner) = task::pending(site, None);
         let job = task::job(inner.clone(), site, true, move || Ok(f()));
-        let resolver = outer.clone();
+        let announced = outer.clone();
         let announce = Box::new(move |admitted: Result<(), Fault>| match admitted {
             // Refused if it was cancelled. Then the result goes unseen, and its job is skipped.
-            Ok(()) => drop(resolver.resolve(result)),
+            Ok(()) => drop(announced.settle(Ok(result))),
             Err(fault) => {
                 result.mark_handled();
-                resolver.fault(fault);
+                announced.fault(fault);
             }
         });
         if let Some((id, admitted)) = self.shared().enlist_or_wait(Waiter { job, announce }) {
-            withdraw_on_cancel(&inner, self.shared(), id);
+            task::enlisted(&inner, self.shared(), id);
             match admitted {
                 Some(announce) => tell(announce, Ok(())),
-                None => withdraw_on_cancel(&outer, self.shared(), id),
+                None => task::enlisted(&outer, self.shared(), id),
             }
         }
         place
@@ -274,16 +274,6 @@ impl fmt::Debug for ThreadPool {
             .field("stats", &shared.stats())
             .finish_non_exhaustive()
     }
-}
-
-/// Takes the job out of the queue when its promise is cancelled.
-pub(super) fn withdraw_on_cancel<T, E>(resolver: &Resolver<T, E>, shared: &Arc<Shared>, id: u64) {
-    let shared = Arc::downgrade(shared);
-    resolver.on_cancel(move |reason| {
-        if let Some(shared) = Weak::upgrade(&shared) {
-            shared.withdraw(id, reason);
-        }
-    });
 }
 
 /// Cancels the pool's jobs if it has not ended in time.

@@ -160,11 +160,6 @@ impl<T, E> Ending<T, E> {
     pub(crate) fn release(mut self) -> Option<Resolver<T, E>> {
         self.0.take()
     }
-
-    /// The resolver, until `release`.
-    pub(crate) fn resolver(&self) -> Option<&Resolver<T, E>> {
-        self.0.as_ref()
-    }
 }
 
 impl<T, E> Drop for Ending<T, E> {
