@@ -124,7 +124,7 @@ pub(super) unsafe fn borrow_part(head: *mut Head) -> Option<BorrowedPart> {
     // ORDERING: Relaxed, the exchange decides. Acquire there: the companion, which is as old as the promise, is known
     // already; what other resolvers did with it has its own order.
     let mut now = this.aux.load(Ordering::Relaxed);
-    while now & PARTS != 0 {
+    while now & PARTS != 0 || cfg!(thenable_plant = "m20_borrowed_from_nobody") {
         match this.aux.compare_exchange_weak(now, now + 1, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return Some(BorrowedPart { head, tell }),
             Err(other) => now = other,

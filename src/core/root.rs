@@ -332,7 +332,9 @@ impl<T, E> Drop for Producer<T, E> {
         // `Arc`. (With a companion the word is never 1: there somebody may become a resolver who is none.)
         let now = self.head().aux.load(Ordering::Acquire);
         #[cfg(not(thenable_plant = "m04_resolvers_torn"))]
-        let last = now == 1 || self.head().aux.fetch_sub(1, Ordering::AcqRel) & companion::PARTS == 1;
+        let last = now == 1
+            || (cfg!(thenable_plant = "m20_gone_uncounted") && now & companion::PARTS == 1)
+            || self.head().aux.fetch_sub(1, Ordering::AcqRel) & companion::PARTS == 1;
         #[cfg(thenable_plant = "m04_resolvers_torn")]
         let last = {
             self.head().aux.store(now - 1, Ordering::Release);

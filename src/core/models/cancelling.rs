@@ -1,7 +1,10 @@
 //! Rejections: by those who cancel, and those that nobody handles.
 
 use super::kit::{self, FAULT, Log, Loop, Promise, Threads, Token, Why, check, reports, spawn, then};
+use crate::core::{Collect, Companion, Working, gather, pending_with};
 use crate::error::CancelReason;
+use crate::primitive::UnsafeCell;
+use std::ops::ControlFlow;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,6 +74,112 @@ fn loom_m13_cancel_against_the_handler() {
         assert!(matches!(log.entries()[..], [] | [7] | [7, 7]));
         home.end();
     });
+}
+
+/// Is told of a cancellation. It owns a token, which goes with the last resolver.
+struct Worker {
+    told: Arc<AtomicUsize>,
+    owned: UnsafeCell<Option<Token>>,
+}
+
+// SAFETY: the model checker looks at each access.
+unsafe impl Sync for Worker {}
+
+impl Companion<Token, Why> for Worker {
+    fn cancelled(this: &Working<Token, Why, Self>, _: &CancelReason) {
+        let worker = this.companion();
+        // SAFETY: the companion is alive, and nobody changes it before it is dropped.
+        assert!(worker.owned.with(|owned| unsafe { (*owned).is_some() }));
+        worker.told.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // SAFETY: exclusive.
+        drop(self.owned.with_mut(|owned| unsafe { (*owned).take() }));
+    }
+}
+
+/// A promise with a companion, and how often that was told.
+fn with_worker() -> (Promise, Working<Token, Why, Worker>, Arc<AtomicUsize>) {
+    let told = Arc::new(AtomicUsize::new(0));
+    let worker = Worker { told: told.clone(), owned: UnsafeCell::new(Some(Token::new(0))) };
+    let (promise, working) = pending_with(Location::caller(), worker);
+    (promise, working, told)
+}
+
+#[test]
+fn loom_m20_cancel_against_the_last_resolver() {
+    check("m20 it goes", Threads::Two, || {
+        let (promise, working, told) = with_worker();
+        let going = spawn(move || drop(working));
+        let cancelled = promise.cancel(&CancelReason::from("stop"), Location::caller());
+        going.join();
+        assert!(
+            told.load(Ordering::Relaxed) <= usize::from(cancelled),
+            "told once at most, and only if it was cancelled"
+        );
+        promise.mark_handled();
+    });
+    check("m20 it settles and goes", Threads::Two, || {
+        let (promise, working, told) = with_worker();
+        let settling = spawn(move || drop(working.settle(Ok(Token::new(7)))));
+        let cancelled = promise.cancel(&CancelReason::from("stop"), Location::caller());
+        settling.join();
+        assert!(told.load(Ordering::Relaxed) <= usize::from(cancelled));
+        promise.mark_handled();
+    });
+    check("m20 two of them go", Threads::Three, || {
+        let (promise, working, told) = with_worker();
+        let other = working.clone();
+        let going = spawn(move || drop(working));
+        let canceller = promise.canceller();
+        let cancelling = spawn(move || {
+            canceller.cancel(CancelReason::from("stop"));
+        });
+        drop(other);
+        going.join();
+        cancelling.join();
+        assert!(told.load(Ordering::Relaxed) <= 1);
+        promise.mark_handled();
+    });
+}
+
+#[test]
+fn loom_m20_cancel_against_a_member() {
+    check("m20 a combinator and its input", Threads::Three, || {
+        let home = Loop::new();
+        let (input, settler) = kit::pending();
+        let settling = spawn(move || drop(settler.settle(Ok(Token::new(1)))));
+        let inputs = vec![crate::promise::Promise::from_handle(input)];
+        let all = gather(inputs, First, Location::caller()).into_handle();
+        let cancelled = all.cancel(&CancelReason::from("stop"), Location::caller());
+        assert!(cancelled, "only this thread runs members");
+        home.drain();
+        settling.join();
+        home.drain();
+        all.mark_handled();
+        drop(all);
+        home.end();
+    });
+}
+
+/// The first outcome.
+struct First;
+
+impl Collect<Token, Why> for First {
+    type Value = Token;
+    type Reason = Why;
+
+    fn member(&mut self, _: usize, outcome: Result<Token, Why>) -> ControlFlow<()> {
+        drop(outcome);
+        ControlFlow::Break(())
+    }
+
+    fn finish(self, _: &mut dyn Iterator<Item = (usize, crate::promise::Promise<Token, Why>)>) -> Result<Token, Why> {
+        Ok(Token::new(2))
+    }
 }
 
 #[test]
