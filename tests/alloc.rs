@@ -13,34 +13,50 @@ struct Counting;
 
 thread_local! {
     static BLOCKS: Cell<usize> = const { Cell::new(0) };
+    /// Asked for, less those given back.
+    static BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
+// The thread may be past its thread-locals.
+
 fn count() {
-    // The thread may be past its thread-locals.
     let _ = BLOCKS.try_with(|blocks| blocks.set(blocks.get() + 1));
+}
+
+fn add(bytes: usize) {
+    let _ = BYTES.try_with(|all| all.set(all.get().wrapping_add_unsigned(bytes)));
+}
+
+fn subtract(bytes: usize) {
+    let _ = BYTES.try_with(|all| all.set(all.get().wrapping_sub_unsigned(bytes)));
 }
 
 // SAFETY: every call is handed on to `System` as it came; counting touches no heap (`Cell` in a constant thread-local).
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        add(layout.size());
         // SAFETY: the caller's promises are those that `System` asks for.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count();
+        add(layout.size());
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
+        subtract(layout.size());
+        add(size);
         // SAFETY: as above; the block came from `System`, as all do.
         unsafe { System.realloc(block, layout, size) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        subtract(layout.size());
         // SAFETY: as above.
         unsafe { System.dealloc(block, layout) }
     }
@@ -50,7 +66,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Heap blocks that this thread asks for during `f`.
-fn asked<R>(f: impl FnOnce() -> R) -> usize {
+fn blocks<R>(f: impl FnOnce() -> R) -> usize {
     let before = BLOCKS.get();
     let result = f();
     let after = BLOCKS.get();
@@ -58,41 +74,9 @@ fn asked<R>(f: impl FnOnce() -> R) -> usize {
     after - before
 }
 
-/// Heap blocks that `f` uses on this thread: as `asked`, while the library has no freed block of its own to use again.
-fn blocks<R>(f: impl FnOnce() -> R) -> usize {
-    let _taken = Taken::all();
-    asked(f)
-}
-
-/// The freed blocks that the library keeps on this thread, taken by promises that do nothing.
-struct Taken(Vec<Box<dyn std::any::Any>>);
-
-impl Taken {
-    fn all() -> Self {
-        let mut taken = Self(Vec::new());
-        taken.of_size::<8>();
-        taken.of_size::<24>();
-        taken.of_size::<40>();
-        taken.of_size::<56>();
-        taken.of_size::<72>();
-        taken.of_size::<88>();
-        taken.of_size::<104>();
-        taken
-    }
-
-    /// A settled promise is its value and 24 bytes; the next size is 16 bytes larger.
-    fn of_size<const N: usize>(&mut self) {
-        loop {
-            let before = BLOCKS.get();
-            let promise = Promise::<[u8; N], ()>::fulfilled([0; N]);
-            let reused = BLOCKS.get() == before;
-            self.0.push(Box::new(promise));
-            if !reused {
-                return;
-            }
-        }
-    }
-}
+/// Whether the library takes its small blocks from pages of its own. Then `blocks` sees less than what is used, and budgets
+/// are met all the more; the exact figures are those of a build with `RUSTFLAGS="--cfg thenable_no_reuse"`.
+const PAGES: bool = cfg!(not(thenable_no_reuse));
 
 /// What `measure` usually reports: the median of many rounds, so that a queue that grows now and then does not show.
 fn usually(mut measure: impl FnMut() -> usize) -> usize {
@@ -121,9 +105,9 @@ fn the_counter_counts() {
     assert_eq!(blocks(|| Box::new(1)), 1);
     assert_eq!(blocks(|| ()), 0);
     assert_eq!(blocks(|| vec![Box::new(1), Box::new(2)]), 3);
-    let settled = || Promise::<u64, u64>::fulfilled(1);
-    drop(settled());
-    assert_eq!(blocks(settled), 1, "a block that was freed before does not hide it");
+    if !PAGES {
+        assert_eq!(blocks(|| Promise::<u64, u64>::fulfilled(1)), 1);
+    }
 }
 
 #[test]
@@ -147,7 +131,7 @@ fn pending_resolve_await_is_one_block() {
         assert!(resolver.resolve(5).is_ok());
         assert!(poll(&mut promise).is_ready());
     };
-    assert_eq!(usually(|| blocks(cycle)), 1);
+    assert_eq!(usually(|| blocks(cycle)), usize::from(!PAGES));
 }
 
 #[test]
@@ -334,7 +318,7 @@ fn a_delay_is_at_most_two_blocks() {
     assert!(many - few <= 1000 * 2 + 1000 / 4, "{} blocks for 1000 delays", many - few);
 }
 
-/// What is freed is used again: once warm, the usual work asks the allocator for nothing.
+/// Once warm, the usual work asks the allocator for nothing.
 #[cfg(not(thenable_no_reuse))]
 #[test]
 fn a_warm_thread_asks_for_nothing() {
@@ -348,15 +332,52 @@ fn a_warm_thread_asks_for_nothing() {
         while event_loop.run_ready(std::time::Duration::from_secs(1)) {}
         assert!(matches!(poll(&mut sum), Poll::Ready(Ok(8))));
     };
-    let idle = usually(|| asked(|| while event_loop.run_ready(std::time::Duration::from_secs(1)) {}));
-    assert_eq!(usually(|| asked(cycle)), idle, "as much as the loop's turns alone");
+    let idle = usually(|| blocks(|| while event_loop.run_ready(std::time::Duration::from_secs(1)) {}));
+    assert_eq!(usually(|| blocks(cycle)), idle, "as much as the loop's turns alone");
 }
 
-/// What a thread keeps for later is little, and goes with the thread.
+/// What the threads of this test keep when all is done: a few pages.
+const KEPT_BYTES: isize = 1024 * 1024;
+
 #[test]
-fn kept_blocks_have_a_limit() {
-    let promises: Vec<_> = (0..100_000_u64).map(Promise::<u64, u64>::fulfilled).collect();
+fn memory_is_given_back() {
+    let before = BYTES.get();
+    let mut promises: Vec<_> = (0..300_000_u64).map(Promise::<u64, u64>::fulfilled).collect();
+    assert!(BYTES.get() - before > 300_000 * 40);
+    // Dropped in an order that has nothing to do with where they lie.
+    for n in 0..promises.len() {
+        promises.swap(n, (n * 7919) % 300_000);
+    }
     drop(promises);
-    let again = asked(|| (0..100_000_u64).map(Promise::<u64, u64>::fulfilled).collect::<Vec<_>>());
-    assert!(again > 90_000, "{again} of 100000 blocks had been given back");
+    assert!(BYTES.get() - before < KEPT_BYTES, "{} bytes are left", BYTES.get() - before);
+    // A chain, and what a chain of handlers leaves behind.
+    let event_loop = warm_loop();
+    let mut sum = Promise::<u64>::resolve(0);
+    {
+        let _current = event_loop.enter();
+        for _ in 0..300_000 {
+            sum = sum.map(|n| n + 1);
+        }
+    }
+    assert_eq!(event_loop.run(sum).ok(), Some(300_000));
+    drop(event_loop);
+    assert!(BYTES.get() - before < KEPT_BYTES, "{} bytes are left", BYTES.get() - before);
+}
+
+/// What is freed elsewhere comes back to the thread that made it.
+#[cfg(not(thenable_no_reuse))]
+#[test]
+fn memory_that_other_threads_free_is_given_back_when_the_loop_sleeps() {
+    let event_loop = warm_loop();
+    let mut promises: Vec<Option<Promise<u64, u64>>> = (0..100_000).map(|_| None).collect();
+    let before = BYTES.get();
+    promises.iter_mut().for_each(|place| *place = Some(Promise::fulfilled(1)));
+    assert!(BYTES.get() - before > 100_000 * 30);
+    std::thread::scope(|scope| {
+        for half in promises.chunks_mut(50_000) {
+            scope.spawn(|| half.iter_mut().for_each(|place| *place = None));
+        }
+    });
+    event_loop.run(thenable::delay(std::time::Duration::from_millis(20))).unwrap();
+    assert!(BYTES.get() - before < KEPT_BYTES, "{} bytes are left", BYTES.get() - before);
 }

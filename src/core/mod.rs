@@ -6,11 +6,12 @@
 //!
 //! # Blocks
 //!
-//! Every block starts with a [`Head`](node::Head): type table, state word, reference word, auxiliary word.
+//! Every block starts with a [`Head`](node::Head): type table, state word, reference word, auxiliary word. Its memory comes
+//! from the thread's own pages ([`block`]).
 //!
 //! | block | content | made by |
 //! |---|---|---|
-//! | root promise | head, slot | `pending`, `settled`: a promise that resolvers settle |
+//! | root promise | head, slot, (companion) | `pending`, `settled`: a promise that resolvers settle |
 //! | derived promise | head, source, next, (handler, then slot) | every chain method: promise and reaction in one |
 //! | waker | head, source, next, waker | an await that has to wait |
 //! | adopter | head, source, next, outer promise | `Resolver::adopt` |
@@ -81,6 +82,8 @@ mod life;
 pub(crate) mod models;
 mod node;
 mod notice;
+#[cfg(any(all(test, loom), not(any(loom, thenable_no_reuse, miri))))]
+mod pages;
 mod place;
 mod queue;
 mod reaction;
@@ -96,6 +99,8 @@ mod type_eq;
 mod unhandled;
 mod waker;
 
+#[cfg(not(loom))]
+pub(crate) use block::tidy;
 pub(crate) use callable::call;
 pub(crate) use cancel::Canceller;
 pub(crate) use companion::{Companion, Working, pending_with};

@@ -221,6 +221,7 @@ impl<'a> Driver<'a> {
     async fn sleep(&self, until: Option<Instant>) {
         let shared = self.shared;
         let executor = &self.executor;
+        core::tidy();
         let mut task = pin!(executor.tick());
         let mut timer = pin!(until.map(async_io::Timer::at));
         std::future::poll_fn(|context| {

@@ -1,6 +1,7 @@
 //! The thread of a worker, and what it knows about itself.
 
 use super::{Job, shared::Shared};
+use crate::core;
 use crate::error::panic;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -46,6 +47,7 @@ fn main(shared: &Arc<Shared>) {
     let _ = WORKER.try_with(|cell| cell.replace(Some(worker)));
     while let Some(job) = shared.next() {
         run(job, true);
+        core::tidy();
     }
 }
 

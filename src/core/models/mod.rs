@@ -9,6 +9,7 @@ mod adopting;
 mod cancelling;
 mod gathering;
 mod kit;
+mod paging;
 mod polling;
 mod settling;
 mod sharing;
