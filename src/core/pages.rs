@@ -432,11 +432,9 @@ impl Local {
         // takes what was returned meanwhile.
         let mut block = unsafe {
             (*shared).left.store(left, Ordering::Relaxed);
-            let order =
-                if cfg!(thenable_plant = "m21_closed_unpublished") { Ordering::Acquire } else { Ordering::AcqRel };
-            (*shared).returned.swap(CLOSED, order)
+            (*shared).returned.swap(CLOSED, Ordering::AcqRel)
         };
-        while !block.is_null() {
+        while !block.is_null() && cfg!(not(thenable_plant = "m21_late_returns_lost")) {
             // SAFETY: returned, so nobody uses it; its first word is the link.
             unsafe {
                 let next = (*block).next;
