@@ -50,6 +50,7 @@ where
 {
     type Value = Vec<T>;
     type Reason = E;
+    const ANY_ORDER: bool = true;
 
     fn member(&mut self, index: usize, outcome: Result<T, E>) -> ControlFlow<()> {
         self.put(index, outcome)

@@ -18,6 +18,7 @@ where
 {
     type Value = Vec<Result<T, E>>;
     type Reason = E;
+    const ANY_ORDER: bool = true;
 
     fn member(&mut self, index: usize, outcome: Result<T, E>) -> ControlFlow<()> {
         self.outcomes[index] = Some(outcome);

@@ -49,6 +49,12 @@ impl<T, E, X> Working<T, E, X> {
         self.producer.as_head()
     }
 
+    /// Whether this is the last resolver. A hint: others may be on their way out.
+    pub(super) fn is_only_one(&self) -> bool {
+        // SAFETY: alive by our part. ORDERING: Relaxed, a hint.
+        unsafe { (*self.as_head()).aux.load(Ordering::Relaxed) & PARTS == 1 }
+    }
+
     pub(crate) fn companion(&self) -> &X {
         let root = self.as_head().cast::<Root<T, E, X>>();
         // SAFETY: made with a companion of this type, which the last resolver drops, and this is one. Nobody has more than a

@@ -16,8 +16,8 @@ use super::reaction::{self, Batch, Reaction};
 use super::root;
 use super::slot;
 use super::state::Word;
+use super::takeable::Takeable;
 use crate::error::{CancelReason, Fault, panic};
-use crate::primitive::Mutex;
 use crate::promise::Promise;
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -31,6 +31,9 @@ pub(crate) trait Collect<T, E>: Send + 'static {
     type Value: Send + 'static;
     /// What it is rejected with.
     type Reason: From<Fault> + Send + 'static;
+    /// The order in which values come does not matter, and `finish` does not ask for the rest. Then a value that nobody
+    /// else can see is handed over at once, without a job of its own; `member` must not call foreign code for that.
+    const ANY_ORDER: bool = false;
 
     /// Member `index` settled. `Break` ends: `finish` is called next, and the members that have not run are released.
     fn member(&mut self, index: usize, outcome: Result<T, E>) -> ControlFlow<()>;
@@ -45,6 +48,8 @@ struct Member<T, E, C> {
     reaction: Reaction,
     /// Its consumer share went elsewhere while it stood in the queue; the producer's, if it was given that, did not.
     taken: Cell<bool>,
+    /// The number of its input.
+    index: u32,
     /// The combinator's promise; null until it is linked.
     result: *mut Head,
     types: PhantomData<(T, E, C)>,
@@ -52,16 +57,9 @@ struct Member<T, E, C> {
 
 struct Gather<T, E, C: Collect<T, E>> {
     place: PlaceId,
-    /// None while a member uses it, and once the end has begun.
-    collect: Mutex<Option<C>>,
+    /// Taken out while a member uses it, and once the end has begun.
+    collect: Takeable<C>,
     members: Slab<T, E, C>,
-}
-
-impl<T, E, C: Collect<T, E>> Drop for Gather<T, E, C> {
-    fn drop(&mut self) {
-        // Under protection, and in the order in which a user would expect it: the collector, then the slab.
-        panic::drop_quietly(self.collect.lock().take());
-    }
 }
 
 /// The members: made as a boxed slice, and from then on reached through this pointer, by whoever owns one of them.
@@ -76,10 +74,10 @@ impl<T, E, C: Collect<T, E>> Slab<T, E, C> {
         Self { first: Box::into_raw(members).cast(), len }
     }
 
-    fn get(&self, index: usize) -> *mut Member<T, E, C> {
-        assert!(index < self.len);
+    fn get(&self, at: usize) -> *mut Member<T, E, C> {
+        assert!(at < self.len);
         // SAFETY: within the slab.
-        unsafe { self.first.add(index) }
+        unsafe { self.first.add(at) }
     }
 }
 
@@ -136,7 +134,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Endable for Shared<
     }
 
     fn fail(&self, fault: Fault) {
-        let collect = self.companion().collect.lock().take();
+        let collect = self.companion().collect.take();
         (**self).fault(fault);
         panic::drop_quietly(collect);
     }
@@ -209,28 +207,41 @@ where
     if members.iter().any(Promise::is_consumed) {
         return (Promise::from_handle(root::faulted(Fault::AlreadyTaken, site)), None);
     }
-    let parts = match u32::try_from(members.len() + 1) {
-        Ok(parts) if parts <= companion::MAX_PARTS => parts,
-        _ => {
-            let what =
-                format!("a combinator takes at most {} inputs: combine them in groups", companion::MAX_PARTS - 1);
-            return (Promise::from_handle(root::faulted(Fault::InvalidConfig { what: what.into() }, site)), None);
-        }
-    };
+    if members.len() >= companion::MAX_PARTS as usize {
+        let what = format!("a combinator takes at most {} inputs: combine them in groups", companion::MAX_PARTS - 1);
+        return (Promise::from_handle(root::faulted(Fault::InvalidConfig { what: what.into() }, site)), None);
+    }
     let place = place::current_or_global();
-    let mut slab = Vec::with_capacity(members.len());
-    for source in members.into_iter().filter_map(|member| member.into_handle().into_share().ok()) {
+    let mut collect = collect;
+    let (mut over, mut open) = (false, members.len());
+    let mut slab = Vec::new();
+    let sources = members.into_iter().filter_map(|member| member.into_handle().into_share().ok());
+    for (source, index) in sources.zip(0_u32..) {
+        open -= 1;
+        if C::ANY_ORDER {
+            // SAFETY: the member's share.
+            if let Some(value) = unsafe { slot::take_unseen::<T, E>(source) } {
+                over |= collect.member(index as usize, Ok(value)).is_break();
+                continue;
+            }
+        }
+        if slab.is_empty() {
+            slab.reserve_exact(open + 1);
+        }
         let head = Head::new(&Table::<T, E, C>::TABLE, Word::PENDING, 0, Reaction::aux(place));
         let reaction = Reaction::new(head);
         // SAFETY: new, so ours.
         unsafe { reaction.set_source(source) };
-        slab.push(Member { reaction, taken: Cell::new(false), result: ptr::null_mut(), types: PhantomData });
+        slab.push(Member { reaction, taken: Cell::new(false), index, result: ptr::null_mut(), types: PhantomData });
     }
-    debug_assert_eq!(slab.len() + 1, parts as usize);
-    let gather = Gather { place, collect: Mutex::new(Some(collect)), members: Slab::new(slab.into_boxed_slice()) };
+    let parts = slab.len() as u32 + 1;
+    let gather = Gather { place, collect: Takeable::new(collect), members: Slab::new(slab.into_boxed_slice()) };
     // SAFETY: each member has one part, which it gives back when it runs, is taken off or discarded.
     let (promise, shared): (_, Shared<T, E, C>) = unsafe { companion::pending_in_parts(site, gather, parts) };
-    if place::current() == Some(place) {
+    if over {
+        // In a job, where the last of the members' jobs would stand.
+        shared.end();
+    } else if place::current() == Some(place) {
         // SAFETY: new, and on its place.
         unsafe { link_all(&shared) };
     } else {
@@ -256,7 +267,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Linking<T, E, C> {
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Linking<T, E, C> {
     fn drop(&mut self) {
         let Some(shared) = self.0.take() else { return };
-        let collect = shared.companion().collect.lock().take();
+        let collect = shared.companion().collect.take();
         shared.fault(Fault::LoopClosed);
         for index in 0..shared.companion().members.len {
             let member = shared.companion().members.get(index).cast::<Reaction>();
@@ -302,11 +313,7 @@ unsafe fn leave_slab<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
     member: *mut Member<T, E, C>,
 ) -> (Shared<T, E, C>, usize) {
     // SAFETY: alive by the member's part, which becomes the returned one.
-    unsafe {
-        let shared = Shared::<T, E, C>::from_part((*member).result);
-        let first = shared.companion().members.first;
-        (shared, member.offset_from(first).unsigned_abs())
-    }
+    unsafe { (Shared::<T, E, C>::from_part((*member).result), (*member).index as usize) }
 }
 
 /// The slab, the member's number, its input, and whether the producer's share of that came along.
@@ -341,7 +348,7 @@ unsafe fn off_the_queue<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
 unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction) {
     // SAFETY: the runner owns the member until it leaves the slab.
     let Some((shared, index, source, with_producer)) = (unsafe { off_the_queue::<T, E, C>(reaction) }) else { return };
-    let Some(mut collect) = shared.companion().collect.lock().take() else {
+    let Some(mut collect) = shared.companion().collect.take() else {
         // SAFETY: the member's share, and the producer's if it came with it.
         return unsafe { cancel::leave(source, with_producer, None) };
     };
@@ -351,7 +358,7 @@ unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: 
         collect.member(index, outcome)
     });
     match flow {
-        Ok(ControlFlow::Continue(())) => *shared.companion().collect.lock() = Some(collect),
+        Ok(ControlFlow::Continue(())) => shared.companion().collect.put_back(collect),
         Ok(ControlFlow::Break(())) => finish(&shared, collect),
         Err(fault) => {
             release_rest(&shared, None);
@@ -366,7 +373,7 @@ unsafe fn discard<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reacti
     let Some((shared, _, source, with_producer)) = (unsafe { off_the_queue::<T, E, C>(reaction) }) else { return };
     // SAFETY: the member's share, and the producer's if it came with it.
     unsafe { cancel::leave(source, with_producer, None) };
-    let collect = shared.companion().collect.lock().take();
+    let collect = shared.companion().collect.take();
     panic::drop_quietly(collect);
     // The loop is gone: the other members are discarded as their inputs settle.
     shared.fault(fault);
@@ -374,7 +381,7 @@ unsafe fn discard<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reacti
 
 /// On the gather's place.
 fn end<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>) {
-    let collect = shared.companion().collect.lock().take();
+    let collect = shared.companion().collect.take();
     if let Some(collect) = collect {
         finish(shared, collect);
     }
@@ -382,7 +389,7 @@ fn end<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T
 
 /// On the gather's place: its promise was cancelled.
 fn abandon<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, reason: &CancelReason) {
-    let collect = shared.companion().collect.lock().take();
+    let collect = shared.companion().collect.take();
     release_rest(shared, Some(reason));
     panic::drop_quietly(collect);
 }
@@ -409,13 +416,13 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Iterator for Rest<'
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.next < self.gather.members.len {
-            let index = self.next;
+            let member = self.gather.members.get(self.next);
             self.next += 1;
             // SAFETY: on the gather's place.
-            if let Some(source) = unsafe { take_source(self.gather, index) } {
-                // SAFETY: the member's consumer share.
-                let handle = unsafe { Handle::from_share(source) };
-                return Some((index, Promise::from_handle(handle)));
+            if let Some(source) = unsafe { take_source::<T, E, C>(member) } {
+                // SAFETY: the member's consumer share; the slab is alive by the caller's reference.
+                let (handle, index) = unsafe { (Handle::from_share(source), (*member).index) };
+                return Some((index as usize, Promise::from_handle(handle)));
             }
         }
         None
@@ -427,10 +434,8 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Iterator for Rest<'
 /// # Safety
 /// On the gather's place; the caller holds a reference.
 unsafe fn take_source<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
-    gather: &Gather<T, E, C>,
-    index: usize,
+    member: *mut Member<T, E, C>,
 ) -> Option<*mut Head> {
-    let member = gather.members.get(index);
     // SAFETY: on its place nobody else touches the member's source.
     unsafe {
         let source = (*member).reaction.source();
@@ -456,9 +461,13 @@ where
     E: Send + 'static,
     C: Collect<T, E>,
 {
-    for index in 0..shared.companion().members.len {
+    if shared.is_only_one() {
+        // No member has a part any more.
+        return;
+    }
+    for at in 0..shared.companion().members.len {
         // SAFETY: on the gather's place.
-        if let Some(source) = unsafe { take_source(shared.companion(), index) } {
+        if let Some(source) = unsafe { take_source::<T, E, C>(shared.companion().members.get(at)) } {
             // SAFETY: the member's share.
             unsafe { cancel::leave(source, false, reason) };
         }

@@ -92,6 +92,7 @@ mod slot;
 mod state;
 #[cfg(not(loom))]
 mod step;
+mod takeable;
 #[cfg(not(loom))]
 mod tracked;
 mod trampoline;

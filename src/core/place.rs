@@ -6,9 +6,13 @@ use super::queue::JobQueue;
 use crate::primitive::Mutex;
 use crate::primitive::thread_local_value;
 use std::cell::Cell;
+#[cfg(not(loom))]
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ptr;
 use std::sync::Arc;
+#[cfg(not(loom))]
+use std::sync::Weak;
 
 /// The number of a loop.
 pub(crate) type PlaceId = u32;
@@ -76,11 +80,49 @@ pub(crate) fn register(tracks: bool, wake: impl Fn() + Send + Sync + 'static) ->
 /// Takes a closed queue out: its number is not found any more.
 pub(crate) fn unregister(id: PlaceId) {
     let queue = write(|registry| registry.remove(&id));
+    // ORDERING: Release, after the removal: whoever reads the new number does not trust what it found before.
+    #[cfg(not(loom))]
+    REMOVALS.fetch_add(1, std::sync::atomic::Ordering::Release);
     drop(queue);
 }
 
+#[cfg(loom)]
 pub(super) fn find(id: PlaceId) -> Option<Arc<JobQueue>> {
     read(|registry| registry.get(&id).cloned())
+}
+
+/// Counts removals: a number may be given to another loop after one.
+#[cfg(not(loom))]
+static REMOVALS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+#[cfg(not(loom))]
+struct Found {
+    removals: u32,
+    id: PlaceId,
+    queue: Weak<JobQueue>,
+}
+
+#[cfg(not(loom))]
+thread_local! {
+    /// What this thread looked up last: a thread that works for a loop goes on to do so, and the registry's lock is shared.
+    static FOUND: RefCell<Option<Found>> = const { RefCell::new(None) };
+}
+
+#[cfg(not(loom))]
+pub(super) fn find(id: PlaceId) -> Option<Arc<JobQueue>> {
+    // ORDERING: Acquire, see `unregister`.
+    let removals = REMOVALS.load(std::sync::atomic::Ordering::Acquire);
+    let known = FOUND.try_with(|found| {
+        let found = found.borrow();
+        found.as_ref().filter(|found| found.id == id && found.removals == removals)?.queue.upgrade()
+    });
+    if let Ok(Some(queue)) = known {
+        return Some(queue);
+    }
+    let queue = read(|registry| registry.get(&id).cloned())?;
+    let found = Found { removals, id, queue: Arc::downgrade(&queue) };
+    let _ = FOUND.try_with(|place| place.replace(Some(found)));
+    Some(queue)
 }
 
 /// Wakes the loop if it sleeps.

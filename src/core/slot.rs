@@ -283,6 +283,23 @@ pub(super) unsafe fn take<T, E>(head: *mut Head, and_producer: bool) -> Result<T
     }
 }
 
+/// The value of a fulfilled promise that nobody but the caller knows: then the share is used up, and no foreign code runs.
+///
+/// # Safety
+/// The caller owns a consumer share of a live promise of these types.
+#[inline]
+pub(super) unsafe fn take_unseen<T, E>(head: *mut Head) -> Option<T> {
+    // SAFETY: alive by the caller's share. A fulfilled promise of one consumer and without a producer is the caller's alone.
+    unsafe {
+        if (*head).state() != Word::FULFILLED || (*head).consumer_claim() != Claim::Whole {
+            return None;
+        }
+        let value = read_outcome::<T, E>(head, Word::FULFILLED).ok();
+        free_empty(head);
+        value
+    }
+}
+
 /// The shared part of [`take`].
 unsafe fn clone_out<T, E>(head: *mut Head, word: Word) -> Result<T, E> {
     struct Share(*mut Head);

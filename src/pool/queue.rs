@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::Fault;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 /// Tells whoever waits for a place whether the job got it.
 pub(super) type Announce = Box<dyn FnOnce(Result<(), Fault>) + Send>;
@@ -13,13 +13,12 @@ pub(super) struct Waiter {
     pub(super) announce: Announce,
 }
 
-/// Jobs by number, in order of submission. One that waits for a place has its number from the start: it was there
-/// before everything that came later.
+/// Jobs with a place, and after them those that wait for one: somebody waits only while there is no room, so whatever
+/// comes later stands behind. Each has a number from the start, one more than the one before it.
 #[derive(Default)]
 pub(super) struct Queue {
-    jobs: BTreeMap<u64, Job>,
-    waiters: BTreeMap<u64, Waiter>,
-    next: u64,
+    jobs: Line<Job>,
+    waiters: Line<Waiter>,
 }
 
 /// What was taken out.
@@ -28,64 +27,244 @@ pub(super) enum Taken {
     Waiter(Waiter),
 }
 
+/// Entries with consecutive numbers; one that was taken out of the middle leaves a gap.
+struct Line<V> {
+    entries: VecDeque<Option<V>>,
+    /// The number of the first entry, or of the next one to come.
+    first: u64,
+    len: usize,
+}
+
+impl<V> Default for Line<V> {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), first: 1, len: 0 }
+    }
+}
+
+impl<V> Line<V> {
+    /// The number of the next entry to come.
+    fn next(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    fn push(&mut self, entry: V) {
+        self.entries.push_back(Some(entry));
+        self.len += 1;
+    }
+
+    /// The first place, with its entry unless that was taken out.
+    fn pop_place(&mut self) -> Option<Option<V>> {
+        let entry = self.entries.pop_front()?;
+        self.first += 1;
+        self.len -= usize::from(entry.is_some());
+        Some(entry)
+    }
+
+    fn pop(&mut self) -> Option<V> {
+        while let Some(place) = self.pop_place() {
+            if place.is_some() {
+                return place;
+            }
+        }
+        None
+    }
+
+    fn remove(&mut self, number: u64) -> Option<V> {
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        let taken = self.entries.get_mut(place)?.take()?;
+        self.len -= 1;
+        // A line of nothing but gaps takes no memory.
+        while self.entries.front().is_some_and(Option::is_none) {
+            let _ = self.pop_place();
+        }
+        Some(taken)
+    }
+}
+
 impl Queue {
     pub(super) fn len(&self) -> usize {
-        self.jobs.len()
+        self.jobs.len
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
+        self.jobs.len == 0
     }
 
+    /// Only while nobody waits.
     pub(super) fn push(&mut self, job: Job) -> u64 {
-        let id = self.number();
-        self.jobs.insert(id, job);
-        id
+        debug_assert!(!self.has_waiters(), "nobody is overtaken");
+        self.align();
+        let number = self.jobs.next();
+        self.jobs.push(job);
+        self.waiters.first = self.jobs.next();
+        number
+    }
+
+    /// Skips the numbers between the lines: they belong to those who waited and were withdrawn.
+    fn align(&mut self) {
+        if self.jobs.entries.is_empty() {
+            self.jobs.first = self.waiters.first;
+        }
+        while self.jobs.next() < self.waiters.first {
+            self.jobs.entries.push_back(None);
+        }
     }
 
     pub(super) fn push_waiter(&mut self, waiter: Waiter) -> u64 {
-        let id = self.number();
-        self.waiters.insert(id, waiter);
-        id
-    }
-
-    fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
+        let number = self.waiters.next();
+        self.waiters.push(waiter);
+        number
     }
 
     /// The oldest job.
     pub(super) fn pop(&mut self) -> Option<Job> {
-        self.jobs.pop_first().map(|(_, job)| job)
+        self.jobs.pop()
     }
 
     /// This job, if it is queued.
-    pub(super) fn remove_job(&mut self, id: u64) -> Option<Job> {
-        self.jobs.remove(&id)
+    pub(super) fn remove_job(&mut self, number: u64) -> Option<Job> {
+        self.jobs.remove(number)
     }
 
     /// This job, wherever it is.
-    pub(super) fn remove(&mut self, id: u64) -> Option<Taken> {
-        match self.jobs.remove(&id) {
+    pub(super) fn remove(&mut self, number: u64) -> Option<Taken> {
+        match self.jobs.remove(number) {
             Some(job) => Some(Taken::Job(job)),
-            None => self.waiters.remove(&id).map(Taken::Waiter),
+            None => self.waiters.remove(number).map(Taken::Waiter),
         }
     }
 
     /// Gives a place to the one that has waited longest.
     pub(super) fn admit(&mut self) -> Option<Announce> {
-        let (id, waiter) = self.waiters.pop_first()?;
-        self.jobs.insert(id, waiter.job);
-        Some(waiter.announce)
+        if !self.has_waiters() {
+            return None;
+        }
+        self.align();
+        while let Some(place) = self.waiters.pop_place() {
+            let Some(waiter) = place else {
+                self.jobs.entries.push_back(None);
+                continue;
+            };
+            self.jobs.push(waiter.job);
+            return Some(waiter.announce);
+        }
+        None
     }
 
     pub(super) fn has_waiters(&self) -> bool {
-        !self.waiters.is_empty()
+        self.waiters.len > 0
     }
 
     /// Everything, in order.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Taken> + use<> {
-        let jobs = std::mem::take(&mut self.jobs).into_values().map(Taken::Job);
-        jobs.chain(std::mem::take(&mut self.waiters).into_values().map(Taken::Waiter))
+        let Queue { jobs, waiters } = self;
+        let next = waiters.next();
+        let (all, waiting) = (std::mem::take(jobs), std::mem::take(waiters));
+        (jobs.first, waiters.first) = (next, next);
+        let all = all.entries.into_iter().flatten().map(Taken::Job);
+        all.chain(waiting.entries.into_iter().flatten().map(Taken::Waiter))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Queues whose jobs say their number.
+    struct Model {
+        queue: Queue,
+        ran: Arc<AtomicU64>,
+    }
+
+    impl Model {
+        fn new() -> Self {
+            Self { queue: Queue::default(), ran: Arc::default() }
+        }
+
+        fn job(&self, name: u64) -> Job {
+            let ran = self.ran.clone();
+            Box::new(move || ran.store(name, Ordering::Relaxed))
+        }
+
+        fn push(&mut self, name: u64) -> u64 {
+            let job = self.job(name);
+            self.queue.push(job)
+        }
+
+        fn wait(&mut self, name: u64) -> u64 {
+            let waiter = Waiter { job: self.job(name), announce: Box::new(|_| ()) };
+            self.queue.push_waiter(waiter)
+        }
+
+        fn pop(&mut self) -> Option<u64> {
+            self.queue.pop().map(|job| self.name(job))
+        }
+
+        fn name(&self, job: Job) -> u64 {
+            job();
+            self.ran.load(Ordering::Relaxed)
+        }
+
+        fn remove(&mut self, number: u64) -> Option<u64> {
+            match self.queue.remove(number)? {
+                Taken::Job(job) | Taken::Waiter(Waiter { job, .. }) => Some(self.name(job)),
+            }
+        }
+    }
+
+    #[test]
+    fn jobs_come_in_order_and_can_be_taken_out_anywhere() {
+        let mut model = Model::new();
+        let numbers: Vec<_> = (0..6).map(|name| model.push(name)).collect();
+        for (number, name) in [(numbers[0], 0), (numbers[3], 3), (numbers[5], 5)] {
+            assert_eq!(model.remove(number), Some(name));
+            assert_eq!(model.remove(number), None, "once");
+        }
+        assert_eq!(model.queue.len(), 3);
+        assert_eq!([model.pop(), model.pop(), model.pop(), model.pop()], [Some(1), Some(2), Some(4), None]);
+        assert!(model.queue.is_empty() && model.queue.jobs.entries.is_empty());
+        assert_eq!(model.remove(numbers[1]), None, "it has been popped");
+    }
+
+    #[test]
+    fn whoever_waits_keeps_the_number() {
+        let mut model = Model::new();
+        let first = model.push(0);
+        let waiting: Vec<_> = (1..5).map(|name| model.wait(name)).collect();
+        assert_eq!(model.remove(waiting[1]), Some(2));
+        assert!(model.queue.admit().is_some());
+        assert!(model.queue.admit().is_some(), "past the gap");
+        assert_eq!(model.queue.len(), 3);
+        assert_eq!(model.remove(waiting[2]), Some(3), "by the number that it had while it waited");
+        assert_eq!(model.remove(waiting[3]), Some(4));
+        assert!(model.queue.admit().is_none());
+        // Numbers of those who are gone are not given again.
+        let later = model.push(5);
+        assert!(later > waiting[3]);
+        assert_eq!(model.remove(waiting[3]), None);
+        assert_eq!([model.pop(), model.pop(), model.pop(), model.pop()], [Some(0), Some(1), Some(5), None]);
+        assert_eq!(model.remove(first), None);
+    }
+
+    #[test]
+    fn everything_is_taken_in_order_and_numbers_go_on() {
+        let mut model = Model::new();
+        let first = model.push(0);
+        model.push(1);
+        model.wait(2);
+        let last = model.wait(3);
+        let all: Vec<_> = model
+            .queue
+            .take_all()
+            .map(|taken| match taken {
+                Taken::Job(job) | Taken::Waiter(Waiter { job, .. }) => job,
+            })
+            .collect();
+        assert_eq!(all.into_iter().map(|job| model.name(job)).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert!(model.queue.is_empty() && !model.queue.has_waiters());
+        assert!(model.push(4) > last);
+        assert_eq!(model.remove(first), None);
     }
 }

@@ -9,6 +9,9 @@
 //! 4. There is room while fewer jobs are queued than `queue_limit` plus the workers that are free or could be started:
 //!    so many jobs can be in the pool, whether or not the threads have picked theirs up yet.
 //! 5. Somebody waits for a place only while there is no room. So nobody is overtaken.
+//! 6. While jobs are queued and workers are parked, one of those is on its way (`waking`): whoever puts a job in tells one,
+//!    and a worker that takes a job and leaves others tells the next. Whichever worker wakes up for whatever reason clears
+//!    the flag, for it looks at the queue.
 //!
 //! Jobs, announcements and resolvers are moved out and used when the lock is released.
 
@@ -52,6 +55,8 @@ struct State {
     busy: usize,
     /// Workers that wait for `work`.
     parked: usize,
+    /// One of them has been told to look for work and has not looked yet. It tells the next one if there is more.
+    waking: bool,
     /// Jobs under way. A worker that helps while it waits has several.
     running: usize,
     completed: u64,
@@ -117,8 +122,7 @@ impl Shared {
             return Err(Rejected { job: load, fault });
         }
         let id = state.queue.push(wrap(load));
-        self.wake(&state);
-        drop(state);
+        self.wake(state);
         worker::submitted(self, id);
         Ok(id)
     }
@@ -128,11 +132,7 @@ impl Shared {
     pub(super) fn enlist_or_wait(self: &Arc<Self>, waiter: Waiter) -> Option<(u64, Option<Announce>)> {
         let mut state = lock(&self.state);
         let (id, announce) = match self.make_place(&mut state) {
-            Ok(()) => {
-                let id = state.queue.push(waiter.job);
-                self.wake(&state);
-                (id, Some(waiter.announce))
-            }
+            Ok(()) => (state.queue.push(waiter.job), Some(waiter.announce)),
             Err(Fault::Full) if state.workers > 0 => (state.queue.push_waiter(waiter), None),
             Err(fault) => {
                 drop(state);
@@ -140,7 +140,7 @@ impl Shared {
                 return None;
             }
         };
-        drop(state);
+        self.wake(state);
         worker::submitted(self, id);
         Some((id, announce))
     }
@@ -175,8 +175,12 @@ impl Shared {
         }
     }
 
-    fn wake(&self, state: &State) {
-        if state.parked > 0 {
+    /// Has a parked worker look for work, if there is some and none is about to. (Outside the lock: it would wait for it.)
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let due = state.parked > 0 && !state.waking && !state.queue.is_empty();
+        state.waking |= due;
+        drop(state);
+        if due {
             self.work.notify_one();
         }
     }
@@ -191,6 +195,7 @@ impl Shared {
             if let Some(job) = state.queue.pop() {
                 state.busy += 1;
                 state.running += 1;
+                self.wake(state);
                 return Some(job);
             }
             let now = Instant::now();
@@ -201,6 +206,7 @@ impl Shared {
             state.parked += 1;
             state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             state.parked -= 1;
+            state.waking = false;
         }
         state.workers -= 1;
         self.tell_end(state);
@@ -251,9 +257,8 @@ impl Shared {
             let wanted = state.queue.len() + 1;
             self.add_worker_for(&mut state, wanted);
             admitted.extend(state.queue.admit());
-            self.wake(&state);
         }
-        drop(state);
+        self.wake(state);
         for announce in admitted {
             tell(announce, Ok(()));
         }

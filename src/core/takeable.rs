@@ -1,0 +1,43 @@
+//! A value that one user at a time takes out, and may put back.
+
+use crate::error::panic;
+use crate::primitive::{AtomicBool, Ordering, UnsafeCell};
+use std::mem::MaybeUninit;
+
+/// The flag says that the value is here: whoever unsets it has the value, and with it the right to put one back.
+pub(super) struct Takeable<C> {
+    here: AtomicBool,
+    content: UnsafeCell<MaybeUninit<C>>,
+}
+
+// SAFETY: the value moves to whoever takes it; nobody gets a reference.
+unsafe impl<C: Send> Sync for Takeable<C> {}
+
+impl<C> Takeable<C> {
+    pub(super) fn new(content: C) -> Self {
+        Self { here: AtomicBool::new(true), content: UnsafeCell::new(MaybeUninit::new(content)) }
+    }
+
+    pub(super) fn take(&self) -> Option<C> {
+        // ORDERING: Acquire pairs with `put_back`.
+        if !self.here.swap(false, Ordering::Acquire) {
+            return None;
+        }
+        // SAFETY: it was here, and the swap made it ours.
+        Some(self.content.with(|content| unsafe { (*content).assume_init_read() }))
+    }
+
+    /// For whoever has taken it.
+    pub(super) fn put_back(&self, content: C) {
+        // SAFETY: it is not here, and nobody but the caller may change that.
+        self.content.with_mut(|place| unsafe { (*place).write(content) });
+        // ORDERING: Release publishes the value.
+        self.here.store(true, Ordering::Release);
+    }
+}
+
+impl<C> Drop for Takeable<C> {
+    fn drop(&mut self) {
+        panic::drop_quietly(self.take());
+    }
+}
