@@ -1,6 +1,6 @@
 //! How a pool is set up.
 
-use super::shared::{Settings, Start};
+use super::shared::{Initializer, Settings, Start};
 use super::{ThreadPool, worker};
 use crate::Fault;
 use std::num::NonZeroUsize;
@@ -12,7 +12,7 @@ use std::{fmt, thread};
 const QUEUE_LIMIT: usize = 1 << 20;
 
 /// How long a thread without a job lives on.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE_TIME: Duration = Duration::from_secs(10);
 
 /// Sets up a [`ThreadPool`].
 ///
@@ -31,7 +31,8 @@ pub struct ThreadPoolBuilder {
     max_workers: Option<usize>,
     queue_limit: Option<usize>,
     thread_name: Option<String>,
-    pub(super) idle: Option<Duration>,
+    initializer: Option<Initializer>,
+    idle_time: Option<Duration>,
     pub(super) start: Option<Start>,
 }
 
@@ -41,6 +42,8 @@ impl fmt::Debug for ThreadPoolBuilder {
             .field("max_workers", &self.max_workers)
             .field("queue_limit", &self.queue_limit)
             .field("thread_name", &self.thread_name)
+            .field("initializer", &self.initializer.is_some())
+            .field("idle_time", &self.idle_time)
             .finish_non_exhaustive()
     }
 }
@@ -66,6 +69,33 @@ impl ThreadPoolBuilder {
     /// Threads are called `prefix-0`, `prefix-1` and so on, in the order in which they start. Default: `thenable`.
     pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
         self.thread_name = Some(prefix.into());
+        self
+    }
+
+    /// Runs `f` on each thread before its first job: to open what the jobs of a thread share, say.
+    ///
+    /// A panic in it breaks the pool, as it would happen again on each thread: what is queued rejects with the
+    /// [`Fault::Panicked`], jobs that run go on, and later ones are refused with [`Fault::PoolClosed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use thenable::{ExecutorExt, ThreadPool};
+    ///
+    /// thread_local!(static SCALE: Cell<u32> = const { Cell::new(1) });
+    /// let pool = ThreadPool::builder().max_workers(2).initializer(|| SCALE.set(10)).build()?;
+    /// assert_eq!(pool.map(1..=3, |n| n * SCALE.get()).wait()?, [10, 20, 30]);
+    /// # Ok::<(), thenable::Rejection>(())
+    /// ```
+    pub fn initializer(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.initializer = Some(Initializer::new(f));
+        self
+    }
+
+    /// How long a thread without a job lives on. Default: ten seconds.
+    pub fn idle_time(mut self, limit: Duration) -> Self {
+        self.idle_time = Some(limit);
         self
     }
 
@@ -100,7 +130,8 @@ impl ThreadPoolBuilder {
             max_workers,
             queue_limit: self.queue_limit.unwrap_or(QUEUE_LIMIT),
             thread_name: self.thread_name.unwrap_or_else(|| "thenable".to_owned()),
-            idle: self.idle.unwrap_or(IDLE),
+            initializer: self.initializer,
+            idle_time: self.idle_time.unwrap_or(IDLE_TIME),
             start: self.start.unwrap_or(worker::start),
         }
     }

@@ -29,10 +29,27 @@ pub(super) struct Settings {
     pub(super) max_workers: usize,
     pub(super) queue_limit: usize,
     pub(super) thread_name: String,
+    pub(super) initializer: Option<Initializer>,
     /// How long a worker waits for a job before its thread ends.
-    pub(super) idle: Duration,
+    pub(super) idle_time: Duration,
     /// Starts a thread of this name that is a worker.
     pub(super) start: Start,
+}
+
+/// What a worker calls before its first job. It is dropped under protection.
+#[derive(Clone)]
+pub(super) struct Initializer(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl Initializer {
+    pub(super) fn new(f: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(f)))
+    }
+}
+
+impl Drop for Initializer {
+    fn drop(&mut self) {
+        panic::drop_quietly(self.0.take());
+    }
 }
 
 pub(super) type Start = fn(String, Arc<Shared>) -> io::Result<()>;
@@ -187,6 +204,20 @@ impl Shared {
 
     // ---- out
 
+    /// Readies a worker. False: it is off the books and must end, and the pool with it.
+    pub(super) fn initialize(&self) -> bool {
+        let Some(Initializer(Some(initializer))) = &self.settings.initializer else { return true };
+        let Err(fault) = panic::catch(None, || initializer()) else { return true };
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.workers -= 1;
+        let discarded = state.queue.take_all();
+        self.work.notify_all();
+        self.tell_end(state);
+        discarded.for_each(|taken| refuse(taken, &fault));
+        false
+    }
+
     /// The next job of a worker, which sleeps until there is one. `None`: the worker is off the books and must end.
     pub(super) fn next(&self) -> Option<Job> {
         let mut state = lock(&self.state);
@@ -199,7 +230,7 @@ impl Shared {
                 return Some(job);
             }
             let now = Instant::now();
-            let left = deadline.get_or_insert(now + self.settings.idle).saturating_duration_since(now);
+            let left = deadline.get_or_insert(now + self.settings.idle_time).saturating_duration_since(now);
             if state.closed || left.is_zero() {
                 break;
             }

@@ -22,7 +22,7 @@ fn eventually(condition: impl Fn() -> bool) {
 #[test]
 fn idle_threads_end_and_come_back() {
     let mut builder = ThreadPool::builder().max_workers(2);
-    builder.idle = Some(Duration::from_millis(20));
+    builder = builder.idle_time(Duration::from_millis(20));
     let pool = builder.build().unwrap();
     assert_eq!(pool.stats().workers, 0, "no thread before the first job");
     for _ in 0..3 {

@@ -45,6 +45,9 @@ pub(super) fn start(name: String, shared: Arc<Shared>) -> io::Result<()> {
 fn main(shared: &Arc<Shared>) {
     let worker = Worker { shared: Arc::clone(shared), frames: Vec::new() };
     let _ = WORKER.try_with(|cell| cell.replace(Some(worker)));
+    if !shared.initialize() {
+        return;
+    }
     while let Some(job) = shared.next() {
         run(job, true);
         core::tidy();
