@@ -24,7 +24,7 @@ fn a_panic_rejects_its_promise_and_leaves_the_thread_alone() {
         match outcome.unwrap_err().fault() {
             Some(Fault::Panicked { message, at }) => {
                 assert_eq!(message, "bomb: number 7");
-                assert!(at.as_ref().is_some_and(|at| at.contains("pool.rs")), "{at:?}");
+                assert!(at.as_ref().is_some_and(|at| at.contains("panics.rs")), "{at:?}");
             }
             other => panic!("expected a panic, got {other:?}"),
         }
