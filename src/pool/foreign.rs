@@ -3,7 +3,6 @@
 use super::executor::{Executor, Job, Rejected};
 #[cfg(feature = "tokio")]
 use super::task;
-use std::sync::Arc;
 
 /// Runs jobs by `spawn_blocking`, on the runtime's blocking threads. A runtime that has shut down drops the job, which
 /// rejects its promise with [`Fault::PoolClosed`](crate::Fault::PoolClosed).
@@ -15,8 +14,8 @@ impl Executor for tokio::runtime::Handle {
         Ok(())
     }
 
-    fn to_shared(&self) -> Option<Arc<dyn Executor>> {
-        Some(Arc::new(self.clone()))
+    fn to_shared(&self) -> Option<std::sync::Arc<dyn Executor>> {
+        Some(std::sync::Arc::new(self.clone()))
     }
 }
 
