@@ -220,7 +220,7 @@ where
         open -= 1;
         if C::ANY_ORDER {
             // SAFETY: the member's share.
-            if let Some(value) = unsafe { slot::take_unseen::<T, E>(source) } {
+            if let Some(value) = unsafe { slot::take_unseen::<T>(source) } {
                 over |= collect.member(index as usize, Ok(value)).is_break();
                 continue;
             }

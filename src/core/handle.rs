@@ -164,6 +164,13 @@ impl<T, E> Handle<T, E> {
             };
             // SAFETY: alive by our share.
             if unsafe { (*head).state().is_settled() } {
+                if let Target::Promise(head) = self.target() {
+                    // SAFETY: our share, which is used up with the value.
+                    if let Some(value) = unsafe { slot::take_unseen::<T>(head) } {
+                        self.tagged = ptr::without_provenance_mut(FULFILLED);
+                        return Poll::Ready(Some(Ok(value)));
+                    }
+                }
                 return Poll::Ready(Some(self.take()));
             }
             // The old waker is ours while foreign code runs; should that panic, it is dropped.

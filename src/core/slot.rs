@@ -245,13 +245,36 @@ pub(super) unsafe fn look<'a, T, E>(head: *mut Head, word: Word) -> Look<'a, T, 
 /// # Safety
 /// The caller owns a consumer share of a live, settled promise of these types, and the producer's as well if
 /// `and_producer`.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn take<T, E>(head: *mut Head, and_producer: bool) -> Result<T, E> {
-    // SAFETY: alive by the caller's share.
     // The claim first: when no producer is left nobody changes the word any more.
-    let claim = unsafe { (*head).consumer_claim() };
-    // SAFETY: as above.
-    let word = unsafe { (*head).state() };
+    // SAFETY: alive by the caller's share.
+    let (claim, word) = unsafe { ((*head).consumer_claim(), (*head).state()) };
+    if word == Word::FULFILLED && (claim == Claim::Whole || (and_producer && claim == Claim::Outcome)) {
+        // SAFETY: settled, and nobody else knows the promise.
+        return Ok(unsafe { take_whole(head) });
+    }
+    // SAFETY: by contract.
+    unsafe { take_any(head, and_producer, claim, word) }
+}
+
+/// The value of a fulfilled promise that is the caller's alone, and has no hub. The promise ends.
+///
+/// # Safety
+/// Such a promise, of this type.
+#[inline(always)]
+unsafe fn take_whole<T>(head: *mut Head) -> T {
+    // SAFETY: exclusive by contract. The reason's type does not matter for where the value stands.
+    unsafe {
+        let value = (&(*head).slot_access).with_mut(|_| (&raw const (*slot::<T, ()>(head)).value).read());
+        free_empty(head);
+        ManuallyDrop::into_inner(value)
+    }
+}
+
+/// The rest of [`take`]: a rejection, a promise with a hub, or with others that know it.
+#[inline(never)]
+unsafe fn take_any<T, E>(head: *mut Head, and_producer: bool, claim: Claim, word: Word) -> Result<T, E> {
     debug_assert!(word.is_settled());
     if claim == Claim::Shared {
         // SAFETY: as above.
@@ -288,15 +311,12 @@ pub(super) unsafe fn take<T, E>(head: *mut Head, and_producer: bool) -> Result<T
 /// # Safety
 /// The caller owns a consumer share of a live promise of these types.
 #[inline]
-pub(super) unsafe fn take_unseen<T, E>(head: *mut Head) -> Option<T> {
+pub(super) unsafe fn take_unseen<T>(head: *mut Head) -> Option<T> {
+    // The claim first, as in `take`.
     // SAFETY: alive by the caller's share. A fulfilled promise of one consumer and without a producer is the caller's alone.
     unsafe {
-        if (*head).state() != Word::FULFILLED || (*head).consumer_claim() != Claim::Whole {
-            return None;
-        }
-        let value = read_outcome::<T, E>(head, Word::FULFILLED).ok();
-        free_empty(head);
-        value
+        let whole = (*head).consumer_claim() == Claim::Whole && (*head).state() == Word::FULFILLED;
+        whole.then(|| take_whole(head))
     }
 }
 
