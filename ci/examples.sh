@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The examples do what they say: most print what is written down, `checksums` agrees with sha256sum byte for byte.
+# The examples do what they say: most print what is written down, `checksums` agrees with sha256sum byte for byte,
+# `cpu_pools` prints each item once in each of its three ways.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
@@ -41,6 +42,14 @@ for example in "${written[@]}"; do
         diff -u "examples/$example.out" "$work/out"
         [ ! -s "$work/err" ] || fail "$example on standard error: $(cat "$work/err")"
     done
+done
+
+for example in rayon tokio; do
+    echo "$example: the lines of examples/$example.out"
+    cargo build --release --features "$example" --example "$example"
+    # On standard error is the message of the panic that it provokes.
+    run 0 "$CARGO_TARGET_DIR/release/examples/$example"
+    diff -u "examples/$example.out" "$work/out"
 done
 
 echo 'checksums: this repository'
@@ -119,3 +128,26 @@ status=${PIPESTATUS[0]}
 set -o pipefail
 [ "$status" -eq 0 ] || fail "status $status after a broken pipe"
 [ ! -s "$work/err" ] || fail "after a broken pipe: $(cat "$work/err")"
+
+echo 'cpu_pools: each item once, in each of three ways'
+cargo build --release --features process --example cpu_pools
+cpu_pools=$CARGO_TARGET_DIR/release/examples/cpu_pools
+run 0 "$cpu_pools" --iterations 1000000
+[ ! -s "$work/err" ] || fail "cpu_pools on standard error: $(cat "$work/err")"
+for item in $(seq 10); do echo "Item $item, result ${item}000000"; done | sort >"$work/expected"
+for name in Sequential 'Thread Pool' 'Process Pool'; do
+    # Its lines are those between the time of the one before and its own.
+    sed "/^$name Execution in [0-9]*\.[0-9]* seconds\$/q" "$work/out" >"$work/until"
+    tail -n 1 "$work/until" | grep -q "^$name Execution" || fail "no time of: $name"
+    tail -n 11 "$work/until" | head -n 10 | sort | cmp "$work/expected" - || fail "other items: $name"
+done
+[ "$(grep -c '^Item' "$work/out")" -eq 30 ] || fail 'more than thirty items'
+grep -q '^N = 1000000 iterations' "$work/out"
+run 2 "$cpu_pools" --workers 0
+run 2 "$cpu_pools" --iterations many
+run 0 "$cpu_pools" --help
+if command -v script >/dev/null; then # a terminal, where there is a progress bar, and lines are whole as well
+    script -qec "$cpu_pools --iterations 1000" /dev/null >"$work/out" </dev/null
+    grep -q 'processes *\[=*\] 10/10' "$work/out" || fail 'no progress bar on a terminal'
+    [ "$(tr '\r' '\n' <"$work/out" | grep -Ec '^(.\[2K)?Item [0-9]+, result [0-9]+000$')" -eq 30 ] || fail 'broken lines'
+fi

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-for features in '' tokio rayon tokio,rayon; do
+for features in {'',named-jobs,process}' '{'',tokio}' '{'',rayon}; do
     echo "features: ${features:-none}"
     cargo check --lib --features "$features"
 done

@@ -63,6 +63,8 @@ mod error;
 mod event_loop;
 #[cfg(not(loom))]
 mod interop;
+#[cfg(all(feature = "named-jobs", not(loom)))]
+mod named;
 #[cfg(not(loom))]
 mod pool;
 mod primitive;
@@ -72,6 +74,8 @@ mod time;
 
 #[cfg(not(loom))]
 pub mod limits;
+#[cfg(all(feature = "process", unix, not(loom)))]
+pub mod process;
 
 #[cfg(not(loom))]
 pub use cancel::{AbortController, AbortSignal, CancelOnDrop, CancelOutcome};
@@ -81,14 +85,18 @@ pub use combinators::{
     wait_for_within,
 };
 pub use error::{
-    AggregateError, CancelReason, Fault, Ok, Pending, Rejection, Result, Unhandled, on_unhandled_rejection,
+    AggregateError, CancelReason, CodecStep, Fault, Ok, Pending, Rejection, Result, Unhandled, on_unhandled_rejection,
 };
 #[cfg(not(loom))]
 pub use event_loop::{Blocked, CallHandle, EnterGuard, EventLoop, EventLoopBuilder, LoopHandle, TimerHandle, block_on};
 #[cfg(not(loom))]
 pub use interop::FutureExt;
+#[cfg(all(feature = "named-jobs", not(loom)))]
+pub use named::{Call, JobFn, JobPool, JobPoolExt, Registry};
 #[cfg(not(loom))]
 pub use pool::{Executor, ExecutorExt, Job, PoolStats, Rejected, Shutdown, ThreadPool, ThreadPoolBuilder};
+#[cfg(all(feature = "process", unix, not(loom)))]
+pub use process::{ProcessPool, ProcessPoolBuilder};
 #[cfg(not(loom))]
 pub use promise::On;
 pub use promise::{IntoPromise, Promise, Reject, Resolution, Resolve, Resolver, State, Subscription, via};

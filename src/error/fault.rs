@@ -107,6 +107,109 @@ pub enum Fault {
         /// What is wrong, and what would be right.
         what: Cow<'static, str>,
     },
+    /// The worker process that ran the job died: by a signal, or it exited.
+    #[error("the worker process died in the job: {}", Death(*signal, *code))]
+    Crashed {
+        /// The signal, if that is what ended it. It is 6 for an abort, also one for lack of memory.
+        signal: Option<i32>,
+        /// The exit status, if it exited.
+        code: Option<i32>,
+    },
+    /// No worker process can be started.
+    #[error("there is no worker process: {what}")]
+    NoWorker {
+        /// What became of the last attempt.
+        what: Cow<'static, str>,
+    },
+    /// Worker processes die as soon as they are started, before they are given a job.
+    #[error("{deaths} worker processes in a row died before they were ready, the last one thus: {what}")]
+    CrashLoop {
+        /// How many there were.
+        deaths: u32,
+        /// What became of the last one.
+        what: Cow<'static, str>,
+    },
+    /// A worker process said something that is no answer.
+    #[error("the worker process broke the protocol: {what}")]
+    Protocol {
+        /// What it said.
+        what: Cow<'static, str>,
+    },
+    /// The process that should run the job knows none of this name.
+    #[error("no job {name:?} is registered in the worker")]
+    Unregistered {
+        /// The job's name.
+        name: Cow<'static, str>,
+    },
+    /// Arguments or result of a named job cannot be encoded or decoded.
+    #[error("{step} of the job {what}")]
+    Codec {
+        /// Which of the four.
+        step: CodecStep,
+        /// The job's name, and why.
+        what: Cow<'static, str>,
+    },
+    /// Arguments or result of a named job are too large.
+    #[error("arguments or result of the job have more than {limit} bytes")]
+    FrameTooLarge {
+        /// The pool's limit, in bytes.
+        limit: usize,
+    },
+    /// With this job's arguments, too many bytes would be queued. There are places left for smaller ones.
+    #[error("the arguments of the queued jobs would have more than {limit} bytes")]
+    TooManyBytes {
+        /// The pool's limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// What failed, in [`Fault::Codec`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CodecStep {
+    /// On the side that submits the job.
+    EncodeArguments,
+    /// On the side that runs it.
+    DecodeArguments,
+    /// On the side that runs it.
+    EncodeResult,
+    /// On the side that submitted the job.
+    DecodeResult,
+}
+
+impl fmt::Display for CodecStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            CodecStep::EncodeArguments => "cannot encode the arguments",
+            CodecStep::DecodeArguments => "cannot decode the arguments",
+            CodecStep::EncodeResult => "cannot encode the result",
+            CodecStep::DecodeResult => "cannot decode the result",
+        })
+    }
+}
+
+/// How a process ended.
+struct Death(Option<i32>, Option<i32>);
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0, self.1) {
+            (Some(signal), _) => {
+                // These have the same numbers everywhere.
+                let name = match signal {
+                    4 => " (illegal instruction)",
+                    6 => " (abort)",
+                    8 => " (arithmetic)",
+                    9 => " (kill)",
+                    11 => " (segmentation fault)",
+                    15 => " (termination)",
+                    _ => "",
+                };
+                write!(f, "signal {signal}{name}")
+            }
+            (None, Some(code)) => write!(f, "exit status {code}"),
+            (None, None) => f.write_str("nobody knows how"),
+        }
+    }
 }
 
 impl Fault {
@@ -149,7 +252,7 @@ impl From<Fault> for io::Error {
             Fault::Abandoned { .. } | Fault::LoopClosed | Fault::PoolClosed => ErrorKind::BrokenPipe,
             Fault::WouldDeadlock | Fault::Cycle | Fault::Stalled { .. } => ErrorKind::Deadlock,
             Fault::AlreadyRunning => ErrorKind::ResourceBusy,
-            Fault::Full => ErrorKind::WouldBlock,
+            Fault::Full | Fault::TooManyBytes { .. } => ErrorKind::WouldBlock,
             // Not `Interrupted`: `Read::read_to_end` and its like take that as "try again".
             Fault::Cancelled { .. }
             | Fault::Panicked { .. }
@@ -157,6 +260,10 @@ impl From<Fault> for io::Error {
             | Fault::Stopped
             | Fault::AlreadyTaken => ErrorKind::Other,
             Fault::InvalidConfig { .. } => ErrorKind::InvalidInput,
+            Fault::Crashed { .. } | Fault::NoWorker { .. } | Fault::CrashLoop { .. } => ErrorKind::BrokenPipe,
+            Fault::Unregistered { .. } => ErrorKind::NotFound,
+            Fault::Codec { .. } | Fault::Protocol { .. } => ErrorKind::InvalidData,
+            Fault::FrameTooLarge { .. } => ErrorKind::FileTooLarge,
         };
         io::Error::new(kind, fault)
     }

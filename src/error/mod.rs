@@ -24,7 +24,7 @@ mod unhandled;
 mod tests;
 
 pub use aggregate::AggregateError;
-pub use fault::{CancelReason, Fault, Pending};
+pub use fault::{CancelReason, CodecStep, Fault, Pending};
 pub use rejection::Rejection;
 pub use result::{Ok, Result};
 pub use unhandled::{Unhandled, on_unhandled_rejection};

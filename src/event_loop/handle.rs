@@ -159,6 +159,12 @@ impl LoopHandle {
         self.shared.is_closed()
     }
 
+    /// Whether the loop's time jumps instead of passing.
+    #[cfg(all(feature = "process", unix))]
+    pub(crate) fn has_virtual_clock(&self) -> bool {
+        self.shared.clock.is_virtual()
+    }
+
     /// Runs a pool-style job on this loop.
     pub(crate) fn execute_job(&self, job: Job) -> Result<(), Rejected<Job>> {
         if self.is_closed() {

@@ -49,3 +49,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// What a job rejects with that was not started because nobody wanted it.
+#[cfg(feature = "named-jobs")]
+pub(crate) fn unwanted() -> crate::Fault {
+    task::unwanted()
+}
+
+/// Inside a job of the thread pool: it is over, and its promise is settled next. `ran`: it was not skipped.
+#[cfg(feature = "named-jobs")]
+pub(crate) fn conclude(ran: bool) {
+    worker::conclude(ran);
+}

@@ -115,6 +115,13 @@ impl ThreadPool {
         &self.handle.shared
     }
 
+    /// Puts a job that settles its own promise into the queue, or gives back what it would be made of. `wrap` runs under
+    /// the pool's lock.
+    #[cfg(feature = "named-jobs")]
+    pub(crate) fn enlist<L>(&self, load: L, wrap: impl FnOnce(L) -> Job) -> Result<(), Rejected<L>> {
+        self.shared().enlist(load, wrap).map(drop)
+    }
+
     /// Submits a job, or gives it back.
     ///
     /// # Errors

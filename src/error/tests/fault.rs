@@ -1,14 +1,16 @@
 //! The library's own causes.
 
 use super::{Boxed, here};
-use crate::error::{CancelReason, Fault, Pending, Rejection, Unhandled};
+use crate::error::{CancelReason, CodecStep, Fault, Pending, Rejection, Unhandled};
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 fn every_fault() -> Vec<(Fault, io::ErrorKind, String)> {
-    use io::ErrorKind::{BrokenPipe, Deadlock, Other, ResourceBusy, TimedOut, WouldBlock};
+    use io::ErrorKind::{
+        BrokenPipe, Deadlock, FileTooLarge, InvalidData, NotFound, Other, ResourceBusy, TimedOut, WouldBlock,
+    };
     let at = here();
     let report = Arc::new(Unhandled::new(None, "mine", at, None));
     let after = Duration::from_millis(1500);
@@ -52,6 +54,35 @@ fn every_fault() -> Vec<(Fault, io::ErrorKind, String)> {
             "the pool's queue is full: wait for a place with `submit_wait`, or raise its limit",
         ),
         row(Fault::PoolClosed, BrokenPipe, "the pool is shut down"),
+        row(
+            Fault::Crashed { signal: Some(9), code: None },
+            BrokenPipe,
+            "the worker process died in the job: signal 9 (kill)",
+        ),
+        row(
+            Fault::Crashed { signal: None, code: Some(3) },
+            BrokenPipe,
+            "the worker process died in the job: exit status 3",
+        ),
+        row(Fault::NoWorker { what: "why".into() }, BrokenPipe, "there is no worker process: why"),
+        row(
+            Fault::CrashLoop { deaths: 3, what: "exit status: 7".into() },
+            BrokenPipe,
+            "3 worker processes in a row died before they were ready, the last one thus: exit status: 7",
+        ),
+        row(Fault::Protocol { what: "why".into() }, InvalidData, "the worker process broke the protocol: why"),
+        row(Fault::Unregistered { name: "f".into() }, NotFound, "no job \"f\" is registered in the worker"),
+        row(
+            Fault::Codec { step: CodecStep::DecodeResult, what: "f: why".into() },
+            InvalidData,
+            "cannot decode the result of the job f: why",
+        ),
+        row(Fault::FrameTooLarge { limit: 7 }, FileTooLarge, "arguments or result of the job have more than 7 bytes"),
+        row(
+            Fault::TooManyBytes { limit: 7 },
+            WouldBlock,
+            "the arguments of the queued jobs would have more than 7 bytes",
+        ),
     ]
 }
 

@@ -1,0 +1,134 @@
+//! The books of a pool of processes, which are kept under its lock; the rules are in the module `shared`.
+
+use super::seat::Job;
+use crate::{CancelReason, Fault, Resolver};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// So many starts may fail in a row before jobs are refused.
+const FAILED_STARTS: u32 = 3;
+/// So many workers may die in a row before there is a pause.
+const DEATHS: u32 = 8;
+/// The first pause; each one is twice as long as the one before.
+const PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause after a start that failed.
+const LONG_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause after a death. Each death takes a job with it, so this cannot go on for ever by itself.
+const DEATH_PAUSE: Duration = Duration::from_millis(100);
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) queue: BTreeMap<u64, Job>,
+    /// Of the arguments in the queue.
+    pub(super) bytes: usize,
+    pub(super) jobs: u64,
+    pub(super) seats: BTreeMap<u64, Books>,
+    pub(super) seats_so_far: u64,
+    pub(super) completed: u64,
+    pub(super) closed: bool,
+    /// Everything is to end now, and this is why.
+    pub(super) kill: Option<CancelReason>,
+    /// The event loop threw a seat away.
+    pub(super) orphaned: bool,
+    /// Processes in a row that died after their start.
+    deaths: u32,
+    /// Starts in a row that failed, and why the last one did.
+    failures: u32,
+    why: Option<NotStarted>,
+    /// No process is started before.
+    not_before: Option<Instant>,
+    pub(super) on_end: Vec<Resolver<()>>,
+}
+
+/// Why there is no process.
+#[derive(Clone, Debug)]
+pub(super) enum NotStarted {
+    /// It cannot be started, or cannot be a worker.
+    Failed(Cow<'static, str>),
+    /// It died before it was ready.
+    Died(Cow<'static, str>),
+}
+
+/// A seat as the others see it.
+#[derive(Default)]
+pub(super) struct Books {
+    pub(super) busy: Option<u64>,
+    /// The running job was cancelled.
+    pub(super) cancelled: bool,
+    pub(super) sleeps: bool,
+    pub(super) waker: Option<Waker>,
+    pub(super) process: Option<u32>,
+}
+
+impl State {
+    pub(super) fn seat(&mut self, id: u64) -> &mut Books {
+        self.seats.entry(id).or_default()
+    }
+
+    /// A worker has answered.
+    pub(super) fn answered(&mut self) {
+        self.deaths = 0;
+        self.not_before = None;
+    }
+
+    /// A worker died.
+    pub(super) fn died(&mut self) {
+        self.deaths = self.deaths.saturating_add(1);
+        self.pause(self.deaths.saturating_sub(DEATHS), DEATH_PAUSE);
+    }
+
+    /// A worker is ready for jobs.
+    pub(super) fn started(&mut self) {
+        self.failures = 0;
+        self.why = None;
+    }
+
+    /// There is no process.
+    pub(super) fn not_started(&mut self, why: NotStarted) {
+        self.failures = self.failures.saturating_add(1);
+        self.why = Some(why);
+        self.pause(self.failures, LONG_PAUSE);
+    }
+
+    fn pause(&mut self, doublings: u32, longest: Duration) {
+        if doublings > 0 {
+            let pause = PAUSE.saturating_mul(1 << (doublings - 1).min(16));
+            self.not_before = Some(Instant::now() + pause.min(longest));
+        }
+    }
+
+    /// When the next process may start.
+    pub(super) fn not_before(&self) -> Option<Instant> {
+        self.not_before
+    }
+
+    /// What to tell those who wait for a process, where there is none at all and has not been for some tries.
+    pub(super) fn hopeless(&self) -> Option<Fault> {
+        let why = self.why.as_ref().filter(|_| self.failures >= FAILED_STARTS && !self.has_process())?;
+        Some(match why.clone() {
+            NotStarted::Failed(what) => Fault::NoWorker { what },
+            NotStarted::Died(what) => Fault::CrashLoop { deaths: self.failures, what },
+        })
+    }
+
+    pub(super) fn take_queue(&mut self) -> BTreeMap<u64, Job> {
+        self.bytes = 0;
+        std::mem::take(&mut self.queue)
+    }
+
+    pub(super) fn insert(&mut self, job: Job) {
+        self.bytes += job.bytes();
+        self.queue.insert(job.id, job);
+    }
+
+    /// Whoever waits for the end, if this is it.
+    pub(super) fn ended(&mut self) -> Vec<Resolver<()>> {
+        if self.closed && self.seats.is_empty() { std::mem::take(&mut self.on_end) } else { Vec::new() }
+    }
+
+    fn has_process(&self) -> bool {
+        self.seats.values().any(|seat| seat.process.is_some())
+    }
+}
