@@ -266,7 +266,7 @@ pub(super) unsafe fn take<T, E>(head: *mut Head, and_producer: bool) -> Result<T
 unsafe fn take_whole<T>(head: *mut Head) -> T {
     // SAFETY: exclusive by contract. The reason's type does not matter for where the value stands.
     unsafe {
-        let value = (&(*head).slot_access).with_mut(|_| (&raw const (*slot::<T, ()>(head)).value).read());
+        let value = (*head).slot_access.with_mut(|_| (&raw const (*slot::<T, ()>(head)).value).read());
         free_empty(head);
         ManuallyDrop::into_inner(value)
     }

@@ -26,7 +26,7 @@ fn script(text: &str) -> ProcessPoolBuilder {
 
 /// Ends scripts that do not end by themselves, as workers would, when the test's process does.
 fn kill(pool: &ProcessPool) {
-    let _ = pool.shutdown(Shutdown::Deadline(Duration::ZERO)).settled();
+    pool.shutdown(Shutdown::Deadline(Duration::ZERO)).mark_handled();
     pool.shutdown(Shutdown::Drain).wait().unwrap();
 }
 
