@@ -1,10 +1,13 @@
-//! The concurrency types that the core is built from: std's, or loom's under `cfg(loom)`.
+//! The concurrency types that the core is built from: std's, or loom's under `cfg(loom)`; in unit tests, std's atomics that
+//! count their read-modify-writes.
 //!
 //! This module swaps types and never algorithms: what loom explores is the code that ships.
 
+#[cfg(all(test, not(loom)))]
+pub(crate) use counted::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, read_modify_writes};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
-#[cfg(not(loom))]
+#[cfg(not(any(loom, test)))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
 
 pub(crate) use std::sync::atomic::Ordering;
@@ -91,3 +94,96 @@ macro_rules! thread_local_value {
     };
 }
 pub(crate) use thread_local_value;
+
+#[cfg(all(test, not(loom)))]
+mod counted {
+    use super::Ordering;
+    use std::cell::Cell;
+    use std::sync::atomic as real;
+
+    thread_local! {
+        static COUNT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// How many read-modify-writes this thread has done so far.
+    pub(crate) fn read_modify_writes() -> usize {
+        COUNT.get()
+    }
+
+    fn count() {
+        // The thread may be past its thread-locals.
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+    }
+
+    macro_rules! atomic {
+        ($name:ident$(<$param:ident>)?, $real:ty, $value:ty) => {
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub(crate) struct $name$(<$param>)?($real);
+
+            #[allow(dead_code, reason = "not every atomic has every operation done to it")]
+            impl$(<$param>)? $name$(<$param>)? {
+                pub(crate) const fn new(value: $value) -> Self {
+                    Self(<$real>::new(value))
+                }
+                pub(crate) fn load(&self, order: Ordering) -> $value {
+                    self.0.load(order)
+                }
+                pub(crate) fn store(&self, value: $value, order: Ordering) {
+                    self.0.store(value, order);
+                }
+                pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                    count();
+                    self.0.swap(value, order)
+                }
+                pub(crate) fn compare_exchange(
+                    &self,
+                    old: $value,
+                    new: $value,
+                    success: Ordering,
+                    failure: Ordering,
+                ) -> Result<$value, $value> {
+                    count();
+                    self.0.compare_exchange(old, new, success, failure)
+                }
+                pub(crate) fn compare_exchange_weak(
+                    &self,
+                    old: $value,
+                    new: $value,
+                    success: Ordering,
+                    failure: Ordering,
+                ) -> Result<$value, $value> {
+                    count();
+                    self.0.compare_exchange_weak(old, new, success, failure)
+                }
+            }
+        };
+    }
+
+    macro_rules! arithmetic {
+        ($name:ident, $value:ty) => {
+            #[allow(dead_code, reason = "not every atomic has every operation done to it")]
+            impl $name {
+                pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
+                    count();
+                    self.0.fetch_add(value, order)
+                }
+                pub(crate) fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
+                    count();
+                    self.0.fetch_sub(value, order)
+                }
+                pub(crate) fn fetch_or(&self, value: $value, order: Ordering) -> $value {
+                    count();
+                    self.0.fetch_or(value, order)
+                }
+            }
+        };
+    }
+
+    atomic!(AtomicBool, real::AtomicBool, bool);
+    atomic!(AtomicPtr<T>, real::AtomicPtr<T>, *mut T);
+    atomic!(AtomicU32, real::AtomicU32, u32);
+    atomic!(AtomicUsize, real::AtomicUsize, usize);
+    arithmetic!(AtomicU32, u32);
+    arithmetic!(AtomicUsize, usize);
+}

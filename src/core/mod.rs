@@ -68,6 +68,8 @@
 
 mod adopt;
 mod block;
+#[cfg(all(test, not(loom)))]
+mod budgets;
 mod callable;
 mod cancel;
 mod companion;

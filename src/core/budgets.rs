@@ -1,0 +1,98 @@
+//! Read-modify-writes per operation: each costs as much as a dozen plain instructions, and none of them may creep in.
+
+use crate::primitive::read_modify_writes;
+use crate::{EventLoop, Promise};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// What this thread does to the core's atomics during `f`.
+fn count<R>(f: impl FnOnce() -> R) -> usize {
+    let before = read_modify_writes();
+    let result = f();
+    let count = read_modify_writes() - before;
+    drop(result);
+    count
+}
+
+fn poll(mut promise: Promise<u64>) -> Poll<Result<u64, crate::Rejection>> {
+    Pin::new(&mut promise).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A chain of so many links, run.
+fn chain(event_loop: &EventLoop, links: usize, link: fn(Promise<u64>) -> Promise<u64>, settled: bool) -> usize {
+    let _current = event_loop.enter();
+    count(|| {
+        let (mut promise, resolver) = Promise::with_resolvers();
+        if settled {
+            resolver.resolve(1).unwrap();
+        }
+        for _ in 0..links {
+            promise = link(promise);
+        }
+        if !settled {
+            resolver.resolve(1).unwrap();
+        }
+        event_loop.run_until_idle().unwrap();
+        assert!(promise.is_fulfilled());
+    })
+}
+
+#[track_caller]
+fn assert_per_link(budget: usize, link: fn(Promise<u64>) -> Promise<u64>) {
+    let event_loop = EventLoop::new();
+    for settled in [true, false] {
+        let (few, many) = (chain(&event_loop, 10, link, settled), chain(&event_loop, 110, link, settled));
+        assert_eq!(many - few, budget * 100, "for 100 links, source settled: {settled}");
+    }
+}
+
+#[test]
+fn a_link_is_two() {
+    // One puts it on its source's list, one settles it.
+    assert_per_link(2, |promise| promise.map(|n| n + 1));
+    assert_per_link(2, |promise| promise.then(|n| Ok(n + 1)));
+    assert_per_link(2, |promise| promise.catch(|_| Ok(1)));
+}
+
+#[test]
+fn a_settled_promise_is_none() {
+    assert_eq!(count(|| assert!(poll(Promise::resolve(1)).is_ready())), 0);
+}
+
+#[test]
+fn create_resolve_await_is_three() {
+    let cycle = || {
+        let (promise, resolver) = Promise::with_resolvers();
+        resolver.resolve(1).unwrap();
+        drop(resolver);
+        assert!(poll(promise).is_ready());
+    };
+    // The claim, the settle, and the resolver's share.
+    assert_eq!(count(cycle), 3);
+}
+
+#[test]
+fn an_input_of_a_combinator_is_few() {
+    let event_loop = EventLoop::new();
+    let _current = event_loop.enter();
+    let cost = |inputs: u64| {
+        let (promises, resolvers): (Vec<_>, Vec<_>) = (0..inputs).map(|_| Promise::<u64>::with_resolvers()).unzip();
+        count(|| {
+            let all = Promise::all(promises);
+            resolvers.into_iter().for_each(|resolver| resolver.resolve(1).unwrap());
+            event_loop.run_until_idle().unwrap();
+            assert!(all.is_fulfilled());
+        })
+    };
+    // Of each: the link, the claim, the settle, the resolver's share, the collector, the member's part.
+    assert_eq!(cost(110) - cost(10), 100 * 6);
+    // One that is there already is moved out.
+    let settled = |inputs: u64| {
+        count(|| {
+            let all = Promise::all((0..inputs).map(Promise::resolve));
+            event_loop.run_until_idle().unwrap();
+            assert!(all.is_fulfilled());
+        })
+    };
+    assert_eq!(settled(110), settled(10));
+}
