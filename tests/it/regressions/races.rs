@@ -58,7 +58,7 @@ fn crash_when_a_derived_promise_is_polled_and_dropped_while_it_adopts() {
 /// delivery, after the canceller had taken the hooks, it was put on a list that nobody looked at again.
 #[test]
 fn cancel_hook_lost_when_it_is_registered_while_cancelling() {
-    const ROUNDS: usize = 40_000;
+    const ROUNDS: usize = 10_000;
     let lost = watchdog(LIMIT, || {
         let mut lost = 0;
         let make = || {
@@ -97,7 +97,7 @@ fn cancel_hook_lost_when_it_is_registered_while_cancelling() {
 /// read the extras' address as something else.
 #[test]
 fn crash_when_a_value_is_taken_while_a_late_cancel_hook_is_registered() {
-    const ROUNDS: usize = 40_000;
+    const ROUNDS: usize = 10_000;
     isolated("races::crash_when_a_value_is_taken_while_a_late_cancel_hook_is_registered", || {
         let ledger = Ledger::default();
         side_by_side(
