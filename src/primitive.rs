@@ -96,6 +96,7 @@ macro_rules! thread_local_value {
 pub(crate) use thread_local_value;
 
 #[cfg(all(test, not(loom)))]
+#[expect(clippy::allow_attributes, reason = "what is dead differs from type to type")]
 mod counted {
     use super::Ordering;
     use std::cell::Cell;
