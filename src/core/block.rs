@@ -42,7 +42,8 @@ mod paged {
     use super::super::pages::{Class, Local};
 
     thread_local! {
-        // Without a destructor, so that it is there as long as the thread runs any code at all.
+        // Without a destructor, so that it is there as long as the thread runs any code at all. (Where the system has no
+        // thread-locals of its own it may go earlier; then what it had is never given back.)
         static PAGES: Local = const { Local::new(guard) };
         /// Ends the thread's pages with the thread.
         static GUARD: Guard = const { Guard };

@@ -13,12 +13,14 @@ pub(super) struct Waiter {
     pub(super) announce: Announce,
 }
 
-/// Jobs with a place, and after them those that wait for one: somebody waits only while there is no room, so whatever
-/// comes later stands behind. Each has a number from the start, one more than the one before it.
+/// Jobs with a place, and those that wait for one: somebody waits only while there is no room, so whatever comes later stands
+/// behind. Each has a number from the start, larger than those before it.
 #[derive(Default)]
 pub(super) struct Queue {
     jobs: Line<Job>,
     waiters: Line<Waiter>,
+    /// The newest number.
+    last: u64,
 }
 
 /// What was taken out.
@@ -27,55 +29,42 @@ pub(super) enum Taken {
     Waiter(Waiter),
 }
 
-/// Entries with consecutive numbers; one that was taken out of the middle leaves a gap.
+/// Entries by ascending number; one that was taken out of the middle leaves a gap. At most about half are gaps.
 struct Line<V> {
-    entries: VecDeque<Option<V>>,
-    /// The number of the first entry, or of the next one to come.
-    first: u64,
+    entries: VecDeque<(u64, Option<V>)>,
     len: usize,
 }
 
 impl<V> Default for Line<V> {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), first: 1, len: 0 }
+        Self { entries: VecDeque::new(), len: 0 }
     }
 }
 
 impl<V> Line<V> {
-    /// The number of the next entry to come.
-    fn next(&self) -> u64 {
-        self.first + self.entries.len() as u64
-    }
-
-    fn push(&mut self, entry: V) {
-        self.entries.push_back(Some(entry));
+    fn push(&mut self, number: u64, entry: V) {
+        self.entries.push_back((number, Some(entry)));
         self.len += 1;
     }
 
-    /// The first place, with its entry unless that was taken out.
-    fn pop_place(&mut self) -> Option<Option<V>> {
-        let entry = self.entries.pop_front()?;
-        self.first += 1;
-        self.len -= usize::from(entry.is_some());
-        Some(entry)
-    }
-
-    fn pop(&mut self) -> Option<V> {
-        while let Some(place) = self.pop_place() {
-            if place.is_some() {
-                return place;
+    fn pop(&mut self) -> Option<(u64, V)> {
+        while let Some((number, entry)) = self.entries.pop_front() {
+            if let Some(entry) = entry {
+                self.len -= 1;
+                return Some((number, entry));
             }
         }
         None
     }
 
     fn remove(&mut self, number: u64) -> Option<V> {
-        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        let taken = self.entries.get_mut(place)?.take()?;
+        let place = self.entries.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        let taken = self.entries.get_mut(place)?.1.take()?;
         self.len -= 1;
-        // A line of nothing but gaps takes no memory.
-        while self.entries.front().is_some_and(Option::is_none) {
-            let _ = self.pop_place();
+        if self.len < self.entries.len() / 2 {
+            // Amortised: as many removals as entries that move.
+            self.entries.retain(|(_, entry)| entry.is_some());
+            self.entries.shrink_to(2 * self.len);
         }
         Some(taken)
     }
@@ -90,35 +79,28 @@ impl Queue {
         self.jobs.len == 0
     }
 
+    fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
     /// Only while nobody waits.
     pub(super) fn push(&mut self, job: Job) -> u64 {
         debug_assert!(!self.has_waiters(), "nobody is overtaken");
-        self.align();
-        let number = self.jobs.next();
-        self.jobs.push(job);
-        self.waiters.first = self.jobs.next();
+        let number = self.number();
+        self.jobs.push(number, job);
         number
     }
 
-    /// Skips the numbers between the lines: they belong to those who waited and were withdrawn.
-    fn align(&mut self) {
-        if self.jobs.entries.is_empty() {
-            self.jobs.first = self.waiters.first;
-        }
-        while self.jobs.next() < self.waiters.first {
-            self.jobs.entries.push_back(None);
-        }
-    }
-
     pub(super) fn push_waiter(&mut self, waiter: Waiter) -> u64 {
-        let number = self.waiters.next();
-        self.waiters.push(waiter);
+        let number = self.number();
+        self.waiters.push(number, waiter);
         number
     }
 
     /// The oldest job.
     pub(super) fn pop(&mut self) -> Option<Job> {
-        self.jobs.pop()
+        self.jobs.pop().map(|(_, job)| job)
     }
 
     /// This job, if it is queued.
@@ -136,19 +118,9 @@ impl Queue {
 
     /// Gives a place to the one that has waited longest.
     pub(super) fn admit(&mut self) -> Option<Announce> {
-        if !self.has_waiters() {
-            return None;
-        }
-        self.align();
-        while let Some(place) = self.waiters.pop_place() {
-            let Some(waiter) = place else {
-                self.jobs.entries.push_back(None);
-                continue;
-            };
-            self.jobs.push(waiter.job);
-            return Some(waiter.announce);
-        }
-        None
+        let (number, waiter) = self.waiters.pop()?;
+        self.jobs.push(number, waiter.job);
+        Some(waiter.announce)
     }
 
     pub(super) fn has_waiters(&self) -> bool {
@@ -157,12 +129,9 @@ impl Queue {
 
     /// Everything, in order.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Taken> + use<> {
-        let Queue { jobs, waiters } = self;
-        let next = waiters.next();
-        let (all, waiting) = (std::mem::take(jobs), std::mem::take(waiters));
-        (jobs.first, waiters.first) = (next, next);
-        let all = all.entries.into_iter().flatten().map(Taken::Job);
-        all.chain(waiting.entries.into_iter().flatten().map(Taken::Waiter))
+        let (jobs, waiters) = (std::mem::take(&mut self.jobs), std::mem::take(&mut self.waiters));
+        let jobs = jobs.entries.into_iter().filter_map(|(_, job)| job.map(Taken::Job));
+        jobs.chain(waiters.entries.into_iter().filter_map(|(_, waiter)| waiter.map(Taken::Waiter)))
     }
 }
 
@@ -224,7 +193,7 @@ mod tests {
         }
         assert_eq!(model.queue.len(), 3);
         assert_eq!([model.pop(), model.pop(), model.pop(), model.pop()], [Some(1), Some(2), Some(4), None]);
-        assert!(model.queue.is_empty() && model.queue.jobs.entries.is_empty());
+        assert!(model.queue.is_empty());
         assert_eq!(model.remove(numbers[1]), None, "it has been popped");
     }
 
@@ -266,5 +235,29 @@ mod tests {
         assert!(model.queue.is_empty() && !model.queue.has_waiters());
         assert!(model.push(4) > last);
         assert_eq!(model.remove(first), None);
+    }
+
+    #[test]
+    fn what_is_taken_out_takes_no_room() {
+        let mut model = Model::new();
+        model.push(0);
+        model.wait(1);
+        for _ in 0..10_000 {
+            let number = model.wait(2);
+            assert_eq!(model.remove(number), Some(2));
+        }
+        assert_eq!(model.remove(2), Some(1));
+        for _ in 0..10_000 {
+            let number = model.push(3);
+            assert_eq!(model.remove(number), Some(3));
+        }
+        let room = |queue: &Queue| queue.jobs.entries.capacity() + queue.waiters.entries.capacity();
+        assert!(room(&model.queue) < 32, "{} places", room(&model.queue));
+        let many: Vec<_> = (0..10_000).map(|name| model.push(name)).collect();
+        for number in &many[1..] {
+            assert!(model.remove(*number).is_some());
+        }
+        assert!(room(&model.queue) < 32, "{} places", room(&model.queue));
+        assert_eq!([model.pop(), model.pop(), model.pop()], [Some(0), Some(0), None]);
     }
 }

@@ -24,6 +24,9 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Thirty years.
+const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
 pub(super) struct Settings {
     /// At least one.
     pub(super) max_workers: usize,
@@ -230,7 +233,9 @@ impl Shared {
                 return Some(job);
             }
             let now = Instant::now();
-            let left = deadline.get_or_insert(now + self.settings.idle_time).saturating_duration_since(now);
+            // A time that cannot be told counts as for ever.
+            let idle_until = || now.checked_add(self.settings.idle_time).unwrap_or(now + FOR_EVER);
+            let left = deadline.get_or_insert_with(idle_until).saturating_duration_since(now);
             if state.closed || left.is_zero() {
                 break;
             }

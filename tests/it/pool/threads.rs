@@ -131,7 +131,8 @@ fn each_thread_is_initialized_once_before_its_first_job() {
         assert_eq!(calls.load(SeqCst), 0, "no thread, no call");
         let ready = pool.map(0..200, |_| READY.get()).wait().unwrap();
         assert!(ready.iter().all(|calls| *calls == 1));
-        assert_eq!(calls.load(SeqCst), pool.stats().workers);
+        // The last thread to start may find nothing left to do.
+        eventually("every thread has been readied", || calls.load(SeqCst) == pool.stats().workers);
         // What the initializer owns goes with the pool.
         pool.shutdown(Shutdown::Drain).wait().unwrap();
         drop(pool);
@@ -180,5 +181,19 @@ fn idle_threads_end_and_come_back() {
         // The next thread has a name of its own.
         let names = [pool.submit(thread_name).wait().unwrap(), pool.submit(thread_name).wait().unwrap()];
         assert!(names.iter().all(|name| name != "thenable-0"), "{names:?}");
+    });
+}
+
+#[test]
+fn a_thread_may_wait_for_ever() {
+    watchdog(LIMIT, || {
+        let pool = ThreadPool::builder().max_workers(1).idle_time(Duration::MAX).build().unwrap();
+        for n in 0..3 {
+            assert_eq!(pool.submit(move || n).wait().unwrap(), n);
+            // It looks at the empty queue.
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(pool.stats().workers, 1);
+        pool.shutdown(Shutdown::Drain).wait().unwrap();
     });
 }
