@@ -31,7 +31,12 @@ pub(crate) struct Peers {
     pub(crate) absent: Vec<String>,
 }
 
-const WARM_UP: Duration = Duration::from_millis(300);
+/// Enough for native code, and for V8's compilers.
+const WARM_UP: Duration = Duration::from_millis(400);
+/// Enough to have touched all of a large young generation, which costs more than collecting a small one.
+const WARM_UP_LARGE: Duration = Duration::from_millis(1_500);
+/// Enough for HotSpot's second compiler.
+const WARM_UP_JAVA: Duration = Duration::from_millis(2_000);
 const BLUEBIRD: &str = "3.7.2";
 
 impl Peer {
@@ -59,8 +64,9 @@ impl Peer {
         if workload.unit == Unit::Bytes {
             command.args(self.memory_arguments);
         }
-        // A run of a second warms up by itself.
-        let warm_up = if workload.unit == Unit::CpuTime { Duration::ZERO } else { self.warm_up.min(measure) };
+        // A run of a second warms up by itself, and a quick one proves nothing.
+        let skips = workload.unit == Unit::CpuTime || measure < Duration::from_millis(100);
+        let warm_up = if skips { Duration::ZERO } else { self.warm_up };
         let milliseconds = |time: Duration| time.as_millis().to_string();
         command.args(&self.arguments);
         command.args([workload.name, &size.to_string(), &milliseconds(warm_up), &milliseconds(measure)]);
@@ -116,8 +122,11 @@ fn node() -> Result<[Peer; 2], String> {
         peer
     };
     let program = source("node.js");
-    let large = "--max-semi-space-size=256";
-    let mut with_large = peer("Node, 256 MB", format!("the same with {large}"), &[large, &program]);
+    // Without the first it would only grow towards that size.
+    let large = ["--min-semi-space-size=256", "--max-semi-space-size=256"];
+    let version_of_large = format!("the same with {}", large.join(" "));
+    let mut with_large = peer("Node, 256 MB", version_of_large, &[large[0], large[1], &program]);
+    with_large.warm_up = WARM_UP_LARGE;
     // Where a young generation of any size holds all there is, it is the same as above.
     with_large.skips =
         &["chains_of_10", "settle", "timers", "doxbee_timers", "parallel_timers", "memory", "memory_then"];
@@ -159,7 +168,7 @@ fn completable_future(scratch: &Path) -> Result<Peer, String> {
     let version = say("java", &["--version"])?;
     let version = version.lines().next().unwrap_or("Java").to_owned();
     let mut peer = Peer::new("CompletableFuture", version, "java", &["-cp", &classes, "Futures"]);
-    peer.warm_up = 2 * WARM_UP;
+    peer.warm_up = WARM_UP_JAVA;
     // It has no async functions.
     peer.skips = &["doxbee_async"];
     Ok(peer)
