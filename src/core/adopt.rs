@@ -74,7 +74,7 @@ pub(super) unsafe fn advance<U, E>(reaction: *mut Reaction) {
                 return;
             }
             (*reaction).set_mode(Mode::Finish);
-            return reaction::subscribe_follower(source, reaction);
+            return reaction::subscribe(source, reaction);
         }
         if (*pending).hops > 0 {
             (*pending).hops -= 1;
@@ -103,16 +103,16 @@ unsafe fn pass_on<U, E>(reaction: *mut Reaction, source: *mut Head) -> bool {
     unsafe {
         let head = reaction.cast::<Head>();
         let word = (*head).state();
-        // The mark says that the reaction is a follower that runs on this place: so nobody but this thread touches it, and
-        // it may be looked at once it is off the list.
-        if !word.is_followed() || !(*head).is_known_to_one_child() {
+        // Nobody but this thread touches a local reaction, so it may be looked at.
+        if !word.is_local() || !(*head).is_known_to_one_child() {
             return false;
         }
         let follower = word.reaction();
-        if !reaction::unlink(head, follower) {
+        let kind = (*follower).head.vtable.kind;
+        let follows = matches!(kind, Kind::Derived | Kind::Adopter) && (*follower).mode() == Mode::Finish;
+        if !follows || !reaction::unlink(head, follower) {
             return false;
         }
-        let kind = (*follower).head.vtable.kind;
         // Nobody knows the promise any more: we hold its producer share, and the follower's consumer share is ours too.
         node::free_empty(head);
         (*follower).set_source(source);
@@ -138,7 +138,7 @@ unsafe fn pass_on<U, E>(reaction: *mut Reaction, source: *mut Head) -> bool {
                 return true;
             }
         }
-        reaction::subscribe_follower(source, follower);
+        reaction::subscribe(source, follower);
         true
     }
 }
@@ -273,7 +273,7 @@ unsafe fn run<T, E>(reaction: *mut Reaction) {
             if (*reaction).mode() == Mode::Start {
                 (*reaction).set_mode(Mode::Finish);
                 #[cfg(not(thenable_plant = "m10_settled_inner_missed"))]
-                return reaction::subscribe_follower(source, reaction);
+                return reaction::subscribe(source, reaction);
                 #[cfg(thenable_plant = "m10_settled_inner_missed")]
                 return drop(reaction::link(source, reaction));
             }

@@ -5,16 +5,16 @@
 
 #[cfg(loom)]
 pub(super) use super::life::free;
-#[cfg(any(loom, thenable_no_reuse, miri))]
-pub(super) use boxed::allocate;
 #[cfg(all(not(loom), any(thenable_no_reuse, miri)))]
 pub(super) use boxed::free;
 #[cfg(all(not(loom), any(thenable_no_reuse, miri)))]
 pub(crate) use boxed::tidy;
+#[cfg(any(loom, thenable_no_reuse, miri))]
+pub(super) use boxed::{allocate, from_pages, give_back};
 #[cfg(not(any(loom, thenable_no_reuse, miri)))]
 pub(crate) use paged::tidy;
 #[cfg(not(any(loom, thenable_no_reuse, miri)))]
-pub(super) use paged::{allocate, free};
+pub(super) use paged::{allocate, free, from_pages, give_back};
 
 #[cfg(any(loom, thenable_no_reuse, miri))]
 mod boxed {
@@ -30,6 +30,14 @@ mod boxed {
     pub(in super::super) unsafe fn free<B>(block: *mut B) {
         // SAFETY: by contract.
         drop(unsafe { Box::from_raw(block) });
+    }
+
+    pub(in super::super) const fn from_pages<B>() -> bool {
+        false
+    }
+
+    pub(in super::super) unsafe fn give_back(_: *mut u8) {
+        unreachable!("no block comes from pages");
     }
 
     #[cfg(not(loom))]
@@ -72,18 +80,31 @@ mod paged {
         GUARD.try_with(|_| ()).is_ok()
     }
 
+    /// Whether blocks of this type come from pages. Others are `Box`es.
+    pub(in super::super) const fn from_pages<B>() -> bool {
+        Class::of::<B>().is_some()
+    }
+
     /// # Safety
     /// Exclusive access to a block from `allocate` of this type; what it holds drops nothing that must still live.
     #[inline(always)]
     pub(in super::super) unsafe fn free<B>(block: *mut B) {
-        // SAFETY: by contract; a block of such a type is a `Box`, others come from pages.
+        // SAFETY: by contract.
         unsafe {
-            if const { Class::of::<B>().is_none() } {
+            if const { !from_pages::<B>() } {
                 return drop(Box::from_raw(block));
             }
             block.drop_in_place();
-            PAGES.with(|pages| pages.free(block.cast()));
+            give_back(block.cast());
         }
+    }
+
+    /// # Safety
+    /// Exclusive access to the memory of a block from `allocate` of a type that comes from pages.
+    #[inline(always)]
+    pub(in super::super) unsafe fn give_back(block: *mut u8) {
+        // SAFETY: by contract.
+        PAGES.with(|pages| unsafe { pages.free(block) });
     }
 
     /// Takes over the blocks that other threads have freed. For a thread that is about to sleep.

@@ -10,6 +10,7 @@ use super::reaction::{self, Mode, Reaction};
 use super::slot::{self, Slot};
 use super::state::Word;
 use crate::error::{Fault, panic};
+use crate::primitive::Ordering;
 use crate::promise::Resolution;
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -44,6 +45,7 @@ where
     const TABLE: VTable = VTable {
         slot_offset: offset_of!(Derived<U, E2, F>, payload),
         plain_value: !std::mem::needs_drop::<U>(),
+        from_pages: block::from_pages::<Derived<U, E2, F>>(),
         from_fault: Some(Conversion::new(slot::reason_from_fault::<E2>)),
         drop_handler: drop_handler::<U, E2, F>,
         free: free::<U, E2, F>,
@@ -130,10 +132,8 @@ where
 {
     // SAFETY: a job's runner owns the reaction until it publishes or hands it on.
     unsafe {
-        match (*reaction).mode() {
-            Mode::Handler => {}
-            Mode::Start | Mode::Finish => return adopt::advance::<U, E2>(reaction),
-            mode => return held::<U, E2>(reaction, mode),
+        if (*reaction).mode() != Mode::Handler {
+            return go_on::<U, E2>(reaction);
         }
         let head = reaction.cast::<Head>();
         let source = (*reaction).source();
@@ -172,17 +172,21 @@ where
     }
 }
 
-/// Publishes an outcome that was written some ticks ago, or waits one more.
+/// The jobs after the handler's: adopting, and publishing an outcome that was written some ticks ago.
 ///
 /// # Safety
 /// The caller runs the reaction.
-unsafe fn held<U, E2>(reaction: *mut Reaction, mode: Mode) {
+#[inline(never)]
+unsafe fn go_on<U, E2>(reaction: *mut Reaction) {
     // SAFETY: the runner owns the reaction, and with it the slot.
     unsafe {
-        match mode {
+        match (*reaction).mode() {
             Mode::HoldValue2 => (*reaction).set_mode(Mode::HoldValue1),
             Mode::HoldReason2 => (*reaction).set_mode(Mode::HoldReason1),
-            mode => return finish::<U, E2>(reaction.cast(), mode == Mode::HoldReason1),
+            mode @ (Mode::HoldValue1 | Mode::HoldReason1) => {
+                return finish::<U, E2>(reaction.cast(), mode == Mode::HoldReason1);
+            }
+            Mode::Handler | Mode::Start | Mode::Finish => return adopt::advance::<U, E2>(reaction),
         }
         reaction::schedule(reaction);
     }
@@ -196,7 +200,10 @@ unsafe fn held<U, E2>(reaction: *mut Reaction, mode: Mode) {
 pub(super) unsafe fn finish<U, E2>(head: *mut Head, rejected: bool) {
     // SAFETY: by contract.
     unsafe {
-        if !publish_derived(head, rejected) {
+        let word = (*head).state();
+        if word.is_local() {
+            finish_local(head, word, rejected);
+        } else if !publish_derived(head, rejected) {
             // Cancelled meanwhile: the slot is still ours.
             slot::discard_outcome::<U, E2>(head, rejected);
             node::release_producer(head);
@@ -204,9 +211,37 @@ pub(super) unsafe fn finish<U, E2>(head: *mut Head, rejected: bool) {
     }
 }
 
+/// [`finish`] for a promise with a local reaction, which nobody else can see.
+///
+/// # Safety
+/// As [`finish`]; `word` is the promise's, and local.
+#[inline(always)]
+unsafe fn finish_local(head: *mut Head, word: Word, rejected: bool) {
+    // SAFETY: by contract; rule 10.
+    unsafe {
+        (*head).untrack();
+        // ORDERING: Release, as in `exchange`.
+        (*head).word.store(word.settled(rejected).0, Ordering::Release);
+        let child = word.reaction();
+        // It has the only consumer share; with ours it owns the whole promise (rule 5).
+        (*child).give_producer();
+        reaction::schedule(child);
+    }
+}
+
+#[inline(never)]
 unsafe fn publish_derived(head: *mut Head, rejected: bool) -> bool {
     // SAFETY: by `finish`'s contract.
     unsafe {
+        let word = (*head).state();
+        if !word.has_hub() && (*head).is_only_producer() {
+            // Nobody will ever look.
+            (*head).untrack();
+            // ORDERING: Relaxed, nobody else is left.
+            (*head).word.store(word.settled(rejected).0, Ordering::Relaxed);
+            node::retire(head);
+            return true;
+        }
         let Some(replaced) = node::publish(head, rejected) else { return false };
         if !replaced.has_hub() && !replaced.reaction().is_null() {
             let child = replaced.reaction();

@@ -2,7 +2,7 @@
 
 use super::cancel::{self, CancelTarget, Canceller};
 use super::hub::{self, Cloners, Name};
-use super::node::{Head, Site, release_consumer};
+use super::node::{Head, Site, release_handle};
 use super::notice::{self, Watch};
 use super::place::PlaceId;
 use super::slot::{self, Look};
@@ -299,7 +299,7 @@ impl<T, E> Drop for Handle<T, E> {
         }
         if let Target::Promise(head) = self.target() {
             // SAFETY: our share.
-            unsafe { release_consumer(head) };
+            unsafe { release_handle(head) };
         }
     }
 }

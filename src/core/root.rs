@@ -43,6 +43,7 @@ pub(super) const fn root_table<T, E, X>(from_fault: Option<Conversion>) -> VTabl
     VTable {
         slot_offset: offset_of!(Root<T, E, X>, slot),
         plain_value: !std::mem::needs_drop::<T>(),
+        from_pages: block::from_pages::<Root<T, E, X>>(),
         from_fault,
         free: free::<T, E, X>,
         dealloc: dealloc::<T, E, X>,

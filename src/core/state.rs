@@ -4,7 +4,7 @@ use super::hub::Hub;
 use super::reaction::Reaction;
 
 /// Unsettled root: the fate is decided (claimed by a resolver, or adopting); further resolves are refused.
-/// Unsettled derived promise, without a hub: the only reaction is a follower on the promise's own place (`adopt`).
+/// Unsettled derived promise, without a hub: the only reaction is *local* (rule 10).
 /// Settled: the promise is rejected.
 const DECIDED: usize = 0b001;
 /// The pointer is the promise's [`Hub`], not its only reaction.
@@ -88,19 +88,25 @@ impl Word {
         Word(hub.cast::<()>().map_addr(|addr| addr | flags))
     }
 
-    /// Of a derived promise: its only reaction is a follower on its own place.
+    /// Of a derived promise that is unsettled: its only reaction is local.
     #[inline(always)]
-    pub(crate) fn is_followed(self) -> bool {
+    pub(crate) fn is_local(self) -> bool {
         self.0.addr() & (DECIDED | HUB | SETTLED) == DECIDED
     }
 
-    /// Of a derived promise: without the mark of a follower.
+    /// Of a pending derived promise that has no reaction yet: this one, which is local.
     #[inline(always)]
-    pub(crate) fn not_followed(self) -> Word {
+    pub(crate) fn local(reaction: *mut Reaction) -> Word {
+        Word(reaction.cast::<()>().map_addr(|addr| addr | DECIDED))
+    }
+
+    /// Of a derived promise that is unsettled: no reaction of it is local.
+    #[inline(always)]
+    pub(crate) fn not_local(self) -> Word {
         Word(self.0.map_addr(|addr| addr & !DECIDED))
     }
 
-    /// The same pointer, fate decided; of a derived promise, its reaction being a follower.
+    /// Of a root promise: the same pointer, fate decided.
     #[inline(always)]
     pub(crate) fn decided(self) -> Word {
         Word(self.0.map_addr(|addr| addr | DECIDED))

@@ -9,6 +9,7 @@ mod adopting;
 mod cancelling;
 mod gathering;
 mod kit;
+mod local;
 mod paging;
 mod polling;
 mod settling;
