@@ -336,22 +336,27 @@ fn a_warm_thread_asks_for_nothing() {
     assert_eq!(usually(|| blocks(cycle)), idle, "as much as the loop's turns alone");
 }
 
-/// What the threads of this test keep when all is done: a few pages.
-const KEPT_BYTES: isize = 1024 * 1024;
+/// What a thread keeps while it sleeps, and the loop's own.
+const KEPT_BYTES: isize = 2 << 20;
+/// What a busy thread keeps beside that.
+const KEPT_AT_WORK: isize = if PAGES { 64 << 20 } else { 0 };
 
 #[test]
 fn memory_is_given_back() {
     let before = BYTES.get();
-    let mut promises: Vec<_> = (0..300_000_u64).map(Promise::<u64, u64>::fulfilled).collect();
-    assert!(BYTES.get() - before > 300_000 * 40);
-    // Dropped in an order that has nothing to do with where they lie.
-    for n in 0..promises.len() {
-        promises.swap(n, (n * 7919) % 300_000);
-    }
-    drop(promises);
-    assert!(BYTES.get() - before < KEPT_BYTES, "{} bytes are left", BYTES.get() - before);
-    // A chain, and what a chain of handlers leaves behind.
+    let left = || BYTES.get() - before;
     let event_loop = warm_loop();
+    for count in [300_000, 2_000_000] {
+        let mut promises: Vec<_> = (0..count as u64).map(Promise::<u64, u64>::fulfilled).collect();
+        assert!(left() > count as isize * 40);
+        // Dropped in an order that has nothing to do with where they lie.
+        for n in 0..promises.len() {
+            promises.swap(n, (n * 7919) % count);
+        }
+        drop(promises);
+        assert!(left() < KEPT_AT_WORK + KEPT_BYTES, "{} bytes are left of {count} promises", left());
+    }
+    // A chain, and what a chain of handlers leaves behind.
     let mut sum = Promise::<u64>::resolve(0);
     {
         let _current = event_loop.enter();
@@ -360,8 +365,35 @@ fn memory_is_given_back() {
         }
     }
     assert_eq!(event_loop.run(sum).ok(), Some(300_000));
-    drop(event_loop);
-    assert!(BYTES.get() - before < KEPT_BYTES, "{} bytes are left", BYTES.get() - before);
+    assert!(left() < KEPT_AT_WORK + KEPT_BYTES, "{} bytes are left of a chain", left());
+    // The loop sleeps.
+    event_loop.run(thenable::delay(std::time::Duration::from_millis(20))).unwrap();
+    assert!(left() < KEPT_BYTES, "{} bytes are left of a loop that has slept", left());
+}
+
+/// Also what was made before its first use of anything else of the library.
+#[test]
+fn a_thread_that_ends_gives_all_of_it_back() {
+    let left = std::thread::spawn(|| {
+        /// Dropped after the library's own thread-locals, which began later.
+        struct Last(std::sync::mpsc::Sender<isize>);
+        impl Drop for Last {
+            fn drop(&mut self) {
+                let _ = self.0.send(BYTES.get());
+            }
+        }
+        thread_local! {
+            static LAST: std::cell::OnceCell<Last> = const { std::cell::OnceCell::new() };
+        }
+        let (send, receive) = std::sync::mpsc::channel();
+        LAST.with(|last| drop(last.set(Last(send))));
+        let promises: Vec<_> = (0..100_000_u64).map(Promise::<u64, u64>::fulfilled).collect();
+        drop(promises);
+        receive
+    });
+    let left = left.join().unwrap().recv().unwrap();
+    // The channel's own block.
+    assert!(left < 4096, "{left} bytes are left of a thread that has ended");
 }
 
 /// What is freed elsewhere comes back to the thread that made it.

@@ -64,12 +64,12 @@
 //!    followers on ([`adopt`]).
 //! 9. **Faults.** A fault stays a fault in the slot (or the hub) until it is delivered: `From<Fault>` is foreign code.
 //! 10. **Local reactions.** A derived promise is pending, without a hub and without a reaction: then whoever registers the
-//!    first reaction holds its only consumer share. If source and reaction run on the same place, and this is its thread, the
-//!    word says DECIDED too, which a derived promise has no other use for: the reaction is *local*. From there on nobody else
-//!    comes by: the share is the reaction's, which is taken off on its place only, and the producer runs on the same place. So
-//!    neither registering nor settling takes a read-modify-write, only a load and a store; nor does dropping the only handle
-//!    on that place. Once the loop has closed its reactions are discarded, on any thread, by exchanges that acquire what was
-//!    stored.
+//!     first reaction holds its only consumer share. If source and reaction run on the same place, and this is its thread, the
+//!     word says DECIDED too, which a derived promise has no other use for: the reaction is *local*. From there on nobody else
+//!     comes by: the share is the reaction's, which is taken off on its place only, and the producer runs on the same place. So
+//!     neither registering nor settling takes a read-modify-write, only a load and a store; nor does dropping the only handle
+//!     on that place. Once the loop has closed its reactions are discarded, on any thread, by exchanges that acquire what was
+//!     stored.
 
 #![expect(unsafe_code, reason = "the core is where the crate's unsafe code lives")]
 

@@ -8,7 +8,9 @@
 //!
 //! The owner alone touches headers and free lists, without atomics. It takes blocks from one *current* page per size; the
 //! others stand in a list of pages *with room* per size, or in the one list of *full* pages. A page that becomes empty is a
-//! *spare* for any size, or, when there are [`SPARES`] already, goes back to the allocator.
+//! *spare* for any size. Memory that is new to the process costs more than all that is done with it here, so a thread that is
+//! busy keeps what it may soon need again, up to [`SPARES_AT_WORK`]. When it [tidies](Local::tidy), before it sleeps, all but
+//! [`SPARES_AT_REST`] go back to the allocator, and when it ends all of them.
 //!
 //! Another thread that frees a block pushes it on the owner's *returned* stack, which the owner takes over when a current
 //! page is full, and when it [tidies](Local::tidy).
@@ -30,8 +32,10 @@ const CLASSES: usize = LARGEST / GRAIN + 1;
 pub(super) const PAGE_BYTES: usize = if cfg!(loom) { 512 } else { 64 * 1024 };
 /// Where a page's first block stands.
 const HEADER_BYTES: usize = if cfg!(loom) { 256 } else { 128 };
-/// How many empty pages a thread keeps.
-pub(super) const SPARES: usize = 4;
+/// How many empty pages a thread keeps while it is busy: 64 MiB, as much as glibc's allocator keeps at most.
+pub(super) const SPARES_AT_WORK: usize = (64 << 20) / PAGE_BYTES;
+/// How many it keeps while it sleeps: 1 MiB. To touch more of it anew costs little beside what fills it.
+pub(super) const SPARES_AT_REST: usize = (1 << 20) / PAGE_BYTES;
 
 const _: () = assert!(size_of::<Page>() <= HEADER_BYTES && PAGE_BYTES.is_power_of_two());
 
@@ -359,7 +363,7 @@ impl Local {
             if (*page).used.get() > 0 {
                 (*page).role.set(Role::WithRoom);
                 push(with_room, page);
-            } else if self.spares.get() < SPARES {
+            } else if self.spares.get() < SPARES_AT_WORK {
                 self.spares.set(self.spares.get() + 1);
                 (*page).role.set(Role::Spare);
                 push(&self.spare, page);
@@ -396,6 +400,14 @@ impl Local {
     /// Takes over what other threads have freed, and gives memory that this makes unneeded back to the allocator.
     pub(super) fn tidy(&self) {
         self.collect();
+        while self.spares.get() > SPARES_AT_REST {
+            // SAFETY: ours, and spare, so no block of it is in use.
+            unsafe {
+                let Some(page) = pop(&self.spare) else { break };
+                free_page(page);
+            }
+            self.spares.set(self.spares.get() - 1);
+        }
     }
 
     /// The thread ends. Blocks may still be in use.

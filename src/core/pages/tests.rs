@@ -83,18 +83,25 @@ fn a_freed_block_is_the_next_one() {
 #[test]
 fn empty_pages_are_used_for_other_sizes_and_given_back() {
     let local = Local::new(|| true);
-    let count = per_page(64) * (SPARES + 6);
-    let blocks: Vec<_> = (0..count).map(|_| local.allocate(class(64))).collect();
-    for block in &blocks {
-        // SAFETY: ours, freed once.
-        unsafe { local.free(*block) };
-    }
-    assert_eq!(local.spares.get(), SPARES, "so many are kept");
+    let fill = |pages: usize| {
+        let blocks: Vec<_> = (0..per_page(64) * pages).map(|_| local.allocate(class(64))).collect();
+        for block in blocks {
+            // SAFETY: ours, freed once.
+            unsafe { local.free(block) };
+        }
+    };
+    fill(SPARES_AT_REST + 6);
+    // The last one stays current.
+    assert_eq!(local.spares.get(), SPARES_AT_REST + 5, "kept while the thread is busy");
     assert!(local.full.get().is_null() && local.with_room.iter().all(|list| list.get().is_null()));
     let other = local.allocate(class(128));
-    assert_eq!(local.spares.get(), SPARES - 1);
+    assert_eq!(local.spares.get(), SPARES_AT_REST + 4);
     // SAFETY: ours, freed once.
     unsafe { local.free(other) };
+    local.tidy();
+    assert_eq!(local.spares.get(), SPARES_AT_REST, "kept while it sleeps");
+    fill(SPARES_AT_WORK + 6);
+    assert_eq!(local.spares.get(), SPARES_AT_WORK, "more are never kept");
     local.end();
 }
 
