@@ -134,8 +134,8 @@ fn an_input_of_a_combinator_is_few() {
             assert!(all.is_fulfilled());
         })
     };
-    // Of each: the link, the claim, the settle, the resolver's share, the collector, the member's part.
-    assert_eq!(cost(110) - cost(10), 100 * 6);
+    // Of each: the link, the claim, the settle, the resolver's share.
+    assert_eq!(cost(110) - cost(10), 100 * 4);
     // One that is there already is moved out.
     let settled = |inputs: u64| {
         count(|| {

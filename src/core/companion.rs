@@ -49,10 +49,15 @@ impl<T, E, X> Working<T, E, X> {
         self.producer.as_head()
     }
 
-    /// Whether this is the last resolver. A hint: others may be on their way out.
-    pub(super) fn is_only_one(&self) -> bool {
-        // SAFETY: alive by our part. ORDERING: Relaxed, a hint.
-        unsafe { (*self.as_head()).aux.load(Ordering::Relaxed) & PARTS == 1 }
+    /// A look at a part that somebody else keeps.
+    ///
+    /// # Safety
+    /// The promise was made by [`pending_with`] with these types, and a resolver is counted for as long as this is used. It is
+    /// dropped at most once, by whoever owns that part.
+    #[inline(always)]
+    pub(super) unsafe fn alias(head: *mut Head) -> ManuallyDrop<Self> {
+        // SAFETY: by contract.
+        ManuallyDrop::new(unsafe { Self::from_part(head) })
     }
 
     pub(crate) fn companion(&self) -> &X {

@@ -1,10 +1,11 @@
 //! One slab of reactions for a combinator: each member waits on one input and hands its outcome to a shared collector.
 //!
-//! Slab and collector are the companion of the combinator's promise. Each member that has not run or been taken off counts
-//! as one of the promise's resolvers, and so does each handle; with the last of them the slab goes.
+//! Slab and collector are the companion of the combinator's promise. Each handle counts as one of the promise's resolvers, and
+//! so do all members together that have not run or been taken off; with the last of them the slab goes.
 //!
-//! Members run, and are taken off their inputs, on the gather's place only. So a member's source needs no lock; the
-//! collector sits behind one because a member may also be discarded, on any thread, after its loop has closed.
+//! Members run, and are taken off their inputs, on the gather's place only. So a member's source needs no lock, and the
+//! collector and the number of members that are left need no read-modify-write. Once the loop has closed, members are
+//! discarded on any thread: then they do.
 
 use super::cancel;
 use super::companion::{self, Companion, Working};
@@ -18,9 +19,11 @@ use super::slot;
 use super::state::Word;
 use super::takeable::Takeable;
 use crate::error::{CancelReason, Fault, panic};
+use crate::primitive::{AtomicUsize, Ordering};
 use crate::promise::Promise;
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::Arc;
@@ -57,6 +60,8 @@ struct Member<T, E, C> {
 
 struct Gather<T, E, C: Collect<T, E>> {
     place: PlaceId,
+    /// The members that have not run, been taken off or been discarded. Together they have one part of the producer share.
+    left: AtomicUsize,
     /// Taken out while a member uses it, and once the end has begun.
     collect: Takeable<C>,
     members: Slab<T, E, C>,
@@ -129,19 +134,29 @@ trait Endable: Send + Sync {
 
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Endable for Shared<T, E, C> {
     fn end(&self) {
-        let ending = Ending(Some(self.clone()));
+        let ending = Ending(Some(self.clone()), Fault::LoopClosed);
         job::post(self.companion().place, move || ending.end());
     }
 
     fn fail(&self, fault: Fault) {
-        let collect = self.companion().collect.take();
-        (**self).fault(fault);
-        panic::drop_quietly(collect);
+        let ending = Ending(Some(self.clone()), fault);
+        if place::is_current(self.companion().place) {
+            return drop(ending);
+        }
+        // There, or here when its loop has closed.
+        job::post(self.companion().place, move || drop(ending));
     }
 }
 
-/// An end on its way; thrown away with its loop, it is the gather's failure.
-struct Ending<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(Option<Shared<T, E, C>>);
+/// Fails on its place, or after that has closed.
+fn fail<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, fault: Fault) {
+    let collect = shared.companion().collect.take();
+    shared.fault(fault);
+    panic::drop_quietly(collect);
+}
+
+/// An end on its way; thrown away, it is the gather's failure with this fault.
+struct Ending<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(Option<Shared<T, E, C>>, Fault);
 
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Ending<T, E, C> {
     fn end(mut self) {
@@ -154,7 +169,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Ending<T, E, C> {
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Ending<T, E, C> {
     fn drop(&mut self) {
         if let Some(shared) = self.0.take() {
-            shared.fail(Fault::LoopClosed);
+            fail(&shared, self.1.clone());
         }
     }
 }
@@ -234,11 +249,17 @@ where
         unsafe { reaction.set_source(source) };
         slab.push(Member { reaction, taken: Cell::new(false), index, result: ptr::null_mut(), types: PhantomData });
     }
-    let parts = slab.len() as u32 + 1;
-    let gather = Gather { place, collect: Takeable::new(collect), members: Slab::new(slab.into_boxed_slice()) };
-    // SAFETY: each member has one part, which it gives back when it runs, is taken off or discarded.
+    let parts = if slab.is_empty() { 1 } else { 2 };
+    let gather = Gather {
+        place,
+        left: AtomicUsize::new(slab.len()),
+        collect: Takeable::new(collect),
+        members: Slab::new(slab.into_boxed_slice()),
+    };
+    // SAFETY: the members have one part, if there are any, which the last one that leaves gives back.
     let (promise, shared): (_, Shared<T, E, C>) = unsafe { companion::pending_in_parts(site, gather, parts) };
     if over {
+        debug_assert!(shared.companion().members.len == 0, "over before all inputs were there");
         // In a job, where the last of the members' jobs would stand.
         shared.end();
     } else if place::current() == Some(place) {
@@ -271,12 +292,12 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Linking<T,
         shared.fault(Fault::LoopClosed);
         for index in 0..shared.companion().members.len {
             let member = shared.companion().members.get(index).cast::<Reaction>();
-            // SAFETY: never linked, so ours; its part goes with its share.
+            // SAFETY: never linked, so ours.
             unsafe {
                 let source = (*member).source();
                 (*member).set_source(ptr::null_mut());
                 cancel::leave(source, false, None);
-                drop(Shared::<T, E, C>::from_part(shared.as_head()));
+                drop(Leaving::<T, E, C> { shared: Shared::<T, E, C>::alias(shared.as_head()), alone: false });
             }
         }
         panic::drop_quietly(collect);
@@ -305,19 +326,46 @@ unsafe fn link_all<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(share
     ready.flush();
 }
 
-/// What a member that runs, is taken off or discarded leaves behind: its reference, to be dropped last.
-///
-/// # Safety
-/// Called once per member.
-unsafe fn leave_slab<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
-    member: *mut Member<T, E, C>,
-) -> (Shared<T, E, C>, usize) {
-    // SAFETY: alive by the member's part, which becomes the returned one.
-    unsafe { (Shared::<T, E, C>::from_part((*member).result), (*member).index as usize) }
+/// A member that runs, is taken off or discarded: it leaves when this is dropped.
+struct Leaving<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> {
+    /// Of the members' part, which lasts as long as one of them is left.
+    shared: ManuallyDrop<Shared<T, E, C>>,
+    /// On the gather's place, which is open.
+    alone: bool,
+}
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Leaving<T, E, C> {
+    /// # Safety
+    /// Called once per member, which has been linked; `alone`: on the gather's place, which is open.
+    unsafe fn new(member: *mut Member<T, E, C>, alone: bool) -> Self {
+        // SAFETY: alive by the members' part.
+        Self { shared: unsafe { Shared::<T, E, C>::alias((*member).result) }, alone }
+    }
+}
+
+impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Leaving<T, E, C> {
+    #[inline]
+    fn drop(&mut self) {
+        let left = &self.shared.companion().left;
+        let before = if self.alone {
+            // ORDERING of both: Relaxed. Until the loop closes this thread alone counts, and those who discard members later
+            // have seen the closed queue, or the word of the member's input.
+            let before = left.load(Ordering::Relaxed);
+            left.store(before - 1, Ordering::Relaxed);
+            before
+        } else {
+            // ORDERING: AcqRel, as in `Arc`.
+            left.fetch_sub(1, Ordering::AcqRel)
+        };
+        if before == 1 {
+            // SAFETY: the members' part, which was not given back before.
+            unsafe { ManuallyDrop::drop(&mut self.shared) };
+        }
+    }
 }
 
 /// The slab, the member's number, its input, and whether the producer's share of that came along.
-type OffTheQueue<T, E, C> = (Shared<T, E, C>, usize, *mut Head, bool);
+type OffTheQueue<T, E, C> = (Leaving<T, E, C>, usize, *mut Head, bool);
 
 /// A member that runs or is discarded. None: the input went elsewhere.
 ///
@@ -325,6 +373,7 @@ type OffTheQueue<T, E, C> = (Shared<T, E, C>, usize, *mut Head, bool);
 /// Called once per member, by whoever runs or discards it.
 unsafe fn off_the_queue<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
     reaction: *mut Reaction,
+    alone: bool,
 ) -> Option<OffTheQueue<T, E, C>> {
     // SAFETY: the member is the caller's until it leaves the slab.
     unsafe {
@@ -333,7 +382,7 @@ unsafe fn off_the_queue<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
         let with_producer = (*reaction).owns_producer();
         let taken = (*member).taken.get();
         (*reaction).set_source(ptr::null_mut());
-        let (shared, index) = leave_slab(member);
+        let (leaving, index) = (Leaving::new(member, alone), (*member).index as usize);
         if taken {
             if with_producer {
                 // This share is what kept the input alive.
@@ -341,14 +390,16 @@ unsafe fn off_the_queue<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
             }
             return None;
         }
-        Some((shared, index, source, with_producer))
+        Some((leaving, index, source, with_producer))
     }
 }
 
 unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction) {
     // SAFETY: the runner owns the member until it leaves the slab.
-    let Some((shared, index, source, with_producer)) = (unsafe { off_the_queue::<T, E, C>(reaction) }) else { return };
-    let Some(mut collect) = shared.companion().collect.take() else {
+    let off = unsafe { off_the_queue::<T, E, C>(reaction, true) };
+    let Some((leaving, index, source, with_producer)) = off else { return };
+    let shared = &*leaving.shared;
+    let Some(mut collect) = shared.companion().collect.take_alone() else {
         // SAFETY: the member's share, and the producer's if it came with it.
         return unsafe { cancel::leave(source, with_producer, None) };
     };
@@ -359,9 +410,9 @@ unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: 
     });
     match flow {
         Ok(ControlFlow::Continue(())) => shared.companion().collect.put_back(collect),
-        Ok(ControlFlow::Break(())) => finish(&shared, collect),
+        Ok(ControlFlow::Break(())) => finish(shared, 1, collect),
         Err(fault) => {
-            release_rest(&shared, None);
+            release_rest(shared, 1, None);
             shared.fault(fault);
             panic::drop_quietly(collect);
         }
@@ -370,33 +421,38 @@ unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: 
 
 unsafe fn discard<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction, fault: Fault) {
     // SAFETY: a discarded member belongs to whoever discards it.
-    let Some((shared, _, source, with_producer)) = (unsafe { off_the_queue::<T, E, C>(reaction) }) else { return };
+    let off = unsafe { off_the_queue::<T, E, C>(reaction, false) };
+    let Some((leaving, _, source, with_producer)) = off else { return };
     // SAFETY: the member's share, and the producer's if it came with it.
     unsafe { cancel::leave(source, with_producer, None) };
-    let collect = shared.companion().collect.take();
+    let collect = leaving.shared.companion().collect.take();
     panic::drop_quietly(collect);
     // The loop is gone: the other members are discarded as their inputs settle.
-    shared.fault(fault);
+    leaving.shared.fault(fault);
 }
 
 /// On the gather's place.
 fn end<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>) {
-    let collect = shared.companion().collect.take();
+    let collect = shared.companion().collect.take_alone();
     if let Some(collect) = collect {
-        finish(shared, collect);
+        finish(shared, 0, collect);
     }
 }
 
 /// On the gather's place: its promise was cancelled.
 fn abandon<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, reason: &CancelReason) {
-    let collect = shared.companion().collect.take();
-    release_rest(shared, Some(reason));
+    let collect = shared.companion().collect.take_alone();
+    release_rest(shared, 0, Some(reason));
     panic::drop_quietly(collect);
 }
 
-fn finish<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, collect: C) {
+fn finish<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
+    shared: &Shared<T, E, C>,
+    running: usize,
+    collect: C,
+) {
     let result = panic::catch(None, || collect.finish(&mut Rest { gather: shared.companion(), next: 0 }));
-    release_rest(shared, None);
+    release_rest(shared, running, None);
     match result {
         Ok(outcome) => panic::drop_quietly(shared.settle(outcome)),
         Err(fault) => {
@@ -443,9 +499,9 @@ unsafe fn take_source<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
             return None;
         }
         if reaction::unlink(source, member.cast()) {
-            // It will not run: its reference goes now.
+            // It will not run: it leaves now.
             (*member).reaction.set_source(ptr::null_mut());
-            drop(leave_slab::<T, E, C>(member));
+            drop(Leaving::<T, E, C>::new(member, true));
         } else {
             // It is on its way into the queue, perhaps with the producer's share: it leaves when it runs.
             (*member).taken.set(cfg!(not(thenable_plant = "m18_source_taken_twice")));
@@ -455,14 +511,16 @@ unsafe fn take_source<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
 }
 
 /// Unsubscribes every member that has not run; with a reason, inputs that nobody else wants are cancelled.
-fn release_rest<T, E, C>(shared: &Shared<T, E, C>, reason: Option<&CancelReason>)
+///
+/// `running`: so many members are running, and have not left yet.
+fn release_rest<T, E, C>(shared: &Shared<T, E, C>, running: usize, reason: Option<&CancelReason>)
 where
     T: Send + 'static,
     E: Send + 'static,
     C: Collect<T, E>,
 {
-    if shared.is_only_one() {
-        // No member has a part any more.
+    // ORDERING: Relaxed, on the gather's place, which alone counts.
+    if shared.companion().left.load(Ordering::Relaxed) == running {
         return;
     }
     for at in 0..shared.companion().members.len {

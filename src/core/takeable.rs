@@ -27,6 +27,18 @@ impl<C> Takeable<C> {
         Some(self.content.with(|content| unsafe { (*content).assume_init_read() }))
     }
 
+    /// [`take`](Takeable::take) for the one thread that uses it, while no other does: without a read-modify-write.
+    #[inline]
+    pub(super) fn take_alone(&self) -> Option<C> {
+        // ORDERING of both: Relaxed, the same thread wrote it, or who handed the whole over.
+        if !self.here.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.here.store(false, Ordering::Relaxed);
+        // SAFETY: it was here, and nobody else takes it.
+        Some(self.content.with(|content| unsafe { (*content).assume_init_read() }))
+    }
+
     /// For whoever has taken it.
     pub(super) fn put_back(&self, content: C) {
         // SAFETY: it is not here, and nobody but the caller may change that.
