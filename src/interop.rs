@@ -1,11 +1,11 @@
 //! From other kinds of results to come, and back: a promise is a future.
 
 use crate::error::{Fault, Rejection};
+use crate::primitive::thread::{self, JoinHandle};
 use crate::{IntoPromise, Promise, via};
 use async_executor::Task;
 use futures::channel::oneshot;
 use std::panic::Location;
-use std::thread::{self, JoinHandle};
 
 /// Futures become promises.
 ///

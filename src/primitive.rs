@@ -1,13 +1,21 @@
-//! The concurrency types that the core is built from: std's, or loom's under `cfg(loom)`; in unit tests, std's atomics that
-//! count their read-modify-writes.
+//! The concurrency types that the crate is built from: std's, or loom's under `cfg(loom)`, or shuttle's under
+//! `cfg(shuttle)`. Unit tests have atomics that count their read-modify-writes, in the core.
 //!
-//! This module swaps types and never algorithms: what loom explores is the code that ships.
+//! This module swaps types and never algorithms: what loom and shuttle explore is the code that ships.
+//!
+//! The core takes what stands here. What is above it, which loom leaves out, takes [`sync`], [`thread`] and [`clock`], by
+//! std's names.
 
-#[cfg(all(test, not(loom)))]
+#[cfg(shuttle)]
+mod shuttled;
+
+#[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) use counted::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, read_modify_writes};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
-#[cfg(not(any(loom, test)))]
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
+#[cfg(not(any(loom, shuttle, test)))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
 
 pub(crate) use std::sync::atomic::Ordering;
@@ -15,7 +23,34 @@ pub(crate) use std::sync::atomic::Ordering;
 #[cfg(loom)]
 pub(crate) use loom::sync::MutexGuard;
 #[cfg(not(loom))]
-pub(crate) use std::sync::MutexGuard;
+pub(crate) use sync::MutexGuard;
+
+/// `std::sync`, as far as it is used above the core.
+#[cfg(not(shuttle))]
+pub(crate) mod sync {
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, atomic};
+}
+/// `std::thread`, as far as it is used above the core.
+#[cfg(not(shuttle))]
+pub(crate) use std::thread;
+
+/// Time, and the two places where an event loop sleeps.
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) mod clock {
+    pub(crate) use async_io::{Timer, block_on};
+    use std::time::{Duration, Instant};
+
+    /// How long a virtual loop that has nothing left waits for another thread before it says that it is stalled.
+    pub(crate) const STALL_GRACE: Option<Duration> = Some(Duration::from_millis(100));
+
+    #[inline(always)]
+    pub(crate) fn now() -> Instant {
+        Instant::now()
+    }
+}
+
+#[cfg(shuttle)]
+pub(crate) use shuttled::{clock, sync, thread};
 
 /// A mutex without poisoning: no foreign code runs under any lock of this crate, so a panic cannot leave one half
 /// changed.
@@ -24,7 +59,7 @@ pub(crate) struct Mutex<T> {
     #[cfg(loom)]
     inner: loom::sync::Mutex<T>,
     #[cfg(not(loom))]
-    inner: std::sync::Mutex<T>,
+    inner: sync::Mutex<T>,
 }
 
 impl<T> Mutex<T> {
@@ -32,7 +67,7 @@ impl<T> Mutex<T> {
         #[cfg(loom)]
         let inner = loom::sync::Mutex::new(value);
         #[cfg(not(loom))]
-        let inner = std::sync::Mutex::new(value);
+        let inner = sync::Mutex::new(value);
         Self { inner }
     }
 
@@ -78,10 +113,10 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// A thread-local with a constant initialiser: std's, or loom's, whose threads are not the machine's.
+/// A thread-local with a constant initialiser: std's, or that of the model checker, whose threads are not the machine's.
 macro_rules! thread_local_value {
     ($(#[$attr:meta])* static $name:ident: $ty:ty = $init:expr;) => {
-        #[cfg(not(loom))]
+        #[cfg(not(any(loom, shuttle)))]
         std::thread_local! {
             $(#[$attr])*
             static $name: $ty = const { $init };
@@ -91,11 +126,31 @@ macro_rules! thread_local_value {
             $(#[$attr])*
             static $name: $ty = $init;
         }
+        #[cfg(shuttle)]
+        shuttle::thread_local! {
+            $(#[$attr])*
+            static $name: $ty = const { $init };
+        }
     };
 }
 pub(crate) use thread_local_value;
 
-#[cfg(all(test, not(loom)))]
+/// A static with a constant initialiser; under shuttle, each execution has its own.
+macro_rules! static_value {
+    ($(#[$attr:meta])* static $name:ident: $ty:ty = $init:expr;) => {
+        #[cfg(not(shuttle))]
+        $(#[$attr])*
+        static $name: $ty = $init;
+        #[cfg(shuttle)]
+        shuttle::lazy_static! {
+            $(#[$attr])*
+            static ref $name: $ty = $init;
+        }
+    };
+}
+pub(crate) use static_value;
+
+#[cfg(all(test, not(any(loom, shuttle))))]
 #[expect(clippy::allow_attributes, reason = "what is dead differs from type to type")]
 mod counted {
     use super::Ordering;

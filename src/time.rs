@@ -13,9 +13,9 @@ pub use interval::{Interval, interval};
 use crate::core::{self, Companion, Site, Working};
 use crate::error::{CancelReason, Rejection, panic};
 use crate::event_loop::{LoopHandle, TimerHandle};
+use crate::primitive::sync::OnceLock;
 use crate::{Fault, Promise};
 use std::panic::Location;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// A promise that fulfils after a while; never early.

@@ -1,12 +1,16 @@
 //! Where aborts start, and what listens to them.
 
 use crate::error::panic;
+use crate::primitive::static_value;
+use crate::primitive::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::{CancelReason, TimerHandle};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
-/// The number of aborts so far. Held while a root fires, so that whoever sees a later abort sees all earlier ones.
-static ABORTS: Mutex<u64> = Mutex::new(0);
+static_value! {
+    /// The number of aborts so far. Held while a root fires, so that whoever sees a later abort sees all earlier ones.
+    static ABORTS: Mutex<u64> = Mutex::new(0);
+}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -7,9 +7,10 @@
 use super::sealed::Sealed;
 use crate::core::{self, Site};
 use crate::error::panic;
+use crate::primitive::sync::{Mutex, MutexGuard};
 use crate::{Fault, Promise, Resolver, Subscription};
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 /// A tuple of promises with one reason type: what [`Promise::join`] takes.
 ///

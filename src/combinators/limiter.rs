@@ -6,11 +6,12 @@
 //! recurse.
 
 use crate::core::Site;
+use crate::primitive::sync::{Mutex, MutexGuard};
 use crate::{CancelReason, Fault, IntoPromise, Promise, Resolver};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Weak};
 
 /// A number of permits that callers share: at most so many of them work at a time, the others wait in line.
 ///

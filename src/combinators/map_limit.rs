@@ -7,9 +7,10 @@
 use super::lock;
 use crate::core::Site;
 use crate::error::panic;
+use crate::primitive::sync::Mutex;
 use crate::{Fault, IntoPromise, Promise};
 use std::panic::Location;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// What the lanes share.
 struct Lanes<I, F, T> {

@@ -38,9 +38,9 @@ pub use wait_for::{WaitFor, Waited, wait_for, wait_for_within};
 
 use crate::core::Site;
 use crate::error::panic;
+use crate::primitive::sync::{Mutex, MutexGuard, PoisonError};
 use crate::{Fault, Promise};
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// Keeps the sealed traits of this module closed.

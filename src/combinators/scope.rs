@@ -9,6 +9,9 @@ use super::lock;
 use crate::core::{Canceller, Site};
 use crate::error::{panic, trace_through};
 use crate::event_loop::{self, LoopHandle};
+use crate::primitive::sync::Mutex;
+use crate::primitive::sync::atomic::{AtomicBool, Ordering};
+use crate::primitive::thread_local_value;
 use crate::{AggregateError, CancelReason, Fault, Promise, Rejection, Resolver};
 use std::any::Any;
 use std::cell::RefCell;
@@ -16,8 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Runs work that starts more work, and settles when all of it is over: structured concurrency.
@@ -538,9 +540,9 @@ where
     }
 }
 
-std::thread_local! {
+thread_local_value! {
     /// The scope whose part runs on this thread.
-    static CURRENT: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Arc<Shared>>> = RefCell::new(None);
 }
 
 fn current() -> Option<Arc<Shared>> {

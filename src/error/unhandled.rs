@@ -1,12 +1,14 @@
 //! Rejections that nobody handled, and the hook that hears of them.
 
 use super::{Rejection, panic};
+use crate::primitive::static_value;
+use crate::primitive::sync::{Mutex, PoisonError};
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::panic::Location;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// A rejection that nobody handled.
 ///
@@ -83,7 +85,9 @@ impl Error for Unhandled {}
 
 pub(super) type Hook = dyn Fn(&Unhandled) + Send + Sync;
 
-static HOOK: Mutex<Option<Arc<Hook>>> = Mutex::new(None);
+static_value! {
+    static HOOK: Mutex<Option<Arc<Hook>>> = Mutex::new(None);
+}
 
 /// Sets what is called with each rejection that nobody handled.
 ///

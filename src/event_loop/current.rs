@@ -1,17 +1,22 @@
 //! Which loop is current on a thread, and the global one.
 
+#[cfg(not(shuttle))]
+use super::EventLoop;
+use super::EventLoopBuilder;
 use super::handle::LoopHandle;
 use super::shared::LoopShared;
-use super::{EventLoop, EventLoopBuilder};
 use crate::core::{Entered, NOWHERE, PlaceId};
 use crate::error::{self, Unhandled};
+use crate::primitive::thread_local_value;
+#[cfg(not(shuttle))]
 use once_cell::sync::OnceCell;
 use std::cell::RefCell;
 use std::sync::Arc;
+#[cfg(not(shuttle))]
 use std::sync::mpsc;
 
-std::thread_local! {
-    static LOOPS: RefCell<Vec<Arc<LoopShared>>> = const { RefCell::new(Vec::new()) };
+thread_local_value! {
+    static LOOPS: RefCell<Vec<Arc<LoopShared>>> = RefCell::new(Vec::new());
 }
 
 /// A loop being current on this thread.
@@ -55,10 +60,19 @@ pub(super) fn current() -> Option<Arc<LoopShared>> {
     LOOPS.try_with(|loops| loops.borrow().last().cloned()).ok().flatten()
 }
 
+#[cfg(not(shuttle))]
 static GLOBAL: OnceCell<Arc<LoopShared>> = OnceCell::new();
+
+/// Shuttle's executions end with their last thread, and the global loop's never ends: there it is as if it could not be
+/// started.
+#[cfg(shuttle)]
+fn global() -> Option<&'static Arc<LoopShared>> {
+    None
+}
 
 /// The global loop, on a thread of its own, started on first need. None: the thread could not be started (the next call
 /// tries again).
+#[cfg(not(shuttle))]
 fn global() -> Option<&'static Arc<LoopShared>> {
     let started = GLOBAL.get_or_try_init(|| {
         let (sender, receiver) = mpsc::sync_channel(1);

@@ -7,10 +7,11 @@
 use super::shared::LoopShared;
 use crate::core;
 use crate::error::{Fault, Pending, Unhandled, panic};
+use crate::primitive::clock;
+use crate::primitive::sync::atomic::{AtomicBool, Ordering};
 use async_executor::Executor;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -22,8 +23,6 @@ const VIRTUAL_SLICE_JOBS: u32 = 1 << 20;
 const JOBS_PER_LOOK: u32 = 128;
 /// Tasks and timers between two looks at I/O.
 const STEPS_PER_LOOK: u32 = 128;
-/// How long a virtual loop that has nothing left waits for another thread before it says that it is stalled.
-const STALL_GRACE: Duration = Duration::from_millis(100);
 
 /// One `run` of a loop.
 pub(super) struct Driver<'a> {
@@ -89,12 +88,12 @@ impl<'a> Driver<'a> {
                         return true;
                     }
                 }
-                (Instant::now() + SLICE, JOBS_PER_LOOK)
+                (clock::now() + SLICE, JOBS_PER_LOOK)
             }
         };
         while run_next() {
             ran += 1;
-            if ran % jobs_per_look == 0 && Instant::now() >= until {
+            if ran % jobs_per_look == 0 && clock::now() >= until {
                 return self.shared.queue.is_empty();
             }
         }
@@ -206,9 +205,12 @@ impl<'a> Driver<'a> {
         if when_idle == WhenIdle::End && deadline.is_none() && self.executor.is_empty() {
             return Some(Ok(()));
         }
-        let limit = if shared.clock.is_virtual() { Some(Instant::now() + STALL_GRACE) } else { deadline };
+        let limit = match shared.clock.is_virtual() {
+            true => clock::STALL_GRACE.map(|grace| clock::now() + grace),
+            false => deadline,
+        };
         self.sleep(limit).await;
-        let stalled = shared.clock.is_virtual() && limit.is_some_and(|limit| Instant::now() >= limit);
+        let stalled = shared.clock.is_virtual() && limit.is_some_and(|limit| clock::now() >= limit);
         if stalled && shared.queue.is_empty() && shared.timers.is_empty() && !self.executor.try_tick() {
             let pending = core::pending_on(shared.place());
             let pending = pending.into_iter().map(|(name, created_at)| Pending { name, created_at }).collect();
@@ -223,7 +225,7 @@ impl<'a> Driver<'a> {
         let executor = &self.executor;
         core::tidy();
         let mut task = pin!(executor.tick());
-        let mut timer = pin!(until.map(async_io::Timer::at));
+        let mut timer = pin!(until.map(clock::Timer::at));
         std::future::poll_fn(|context| {
             shared.signal.set_driver(Some(context.waker()));
             if let Some(watch) = &shared.watch {
@@ -269,7 +271,7 @@ impl<'a> Driver<'a> {
         let executor = self.executor.clone();
         let mut timer = match self.shared.clock.is_virtual() {
             true => None,
-            false => self.shared.timers.next_deadline().map(async_io::Timer::at),
+            false => self.shared.timers.next_deadline().map(clock::Timer::at),
         };
         Box::pin(async move {
             let mut task = pin!(executor.tick());

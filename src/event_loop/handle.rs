@@ -8,9 +8,10 @@ use crate::Promise;
 use crate::core::{self, Site};
 use crate::error::{Fault, Rejection, panic};
 use crate::pool::{Job, Rejected};
+use crate::primitive::sync::Mutex;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// A handle of an event loop: clone it, send it, use it from any thread.

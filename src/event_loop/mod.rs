@@ -18,6 +18,9 @@ pub(crate) use current::{global_place, report};
 use crate::Promise;
 use crate::core::Site;
 use crate::error::Fault;
+use crate::primitive::clock;
+use crate::primitive::sync::Mutex;
+use crate::primitive::sync::atomic::{AtomicBool, Ordering};
 use current::Current;
 use driver::{Driver, WhenIdle};
 use shared::{LoopShared, lock};
@@ -25,8 +28,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -154,7 +156,7 @@ impl EventLoop {
     fn run_driver(&self, when_idle: WhenIdle) -> Result<(), Fault> {
         let _running = Running::begin(&self.shared, &self.watch, false)?;
         let mut driver = Driver::new(&self.shared).ok_or(Fault::LoopClosed)?;
-        let end = async_io::block_on(driver.run(when_idle, || false));
+        let end = clock::block_on(driver.run(when_idle, || false));
         if let Err(fault @ (Fault::Unhandled { .. } | Fault::Stalled { .. })) = end {
             return Err(fault);
         }
@@ -177,7 +179,7 @@ impl EventLoop {
         let _stand_in = executor.spawn(std::future::poll_fn(move |context| stand_in.come(context)));
         let mut future = pin!(future);
         let mut output = None;
-        let end = async_io::block_on(driver.run(WhenIdle::Sleep, || {
+        let end = clock::block_on(driver.run(WhenIdle::Sleep, || {
             if let (None, Some(waker)) = (&output, turn.take()) {
                 let _step = self.shared.watch.as_ref().map(|watch| watch.step(None));
                 if let Poll::Ready(ready) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -215,7 +217,7 @@ impl EventLoop {
     /// assert_eq!(n.peek().unwrap().unwrap(), &2);
     /// ```
     pub fn run_ready(&self, budget: Duration) -> bool {
-        let until = Instant::now().checked_add(budget);
+        let until = clock::now().checked_add(budget);
         self.pump(|driver| {
             loop {
                 let drained = driver.run_jobs(Some(until.unwrap_or_else(far_away)));
@@ -223,7 +225,7 @@ impl EventLoop {
                     driver.report();
                 }
                 let stepped = driver.step();
-                if until.is_some_and(|until| Instant::now() >= until) {
+                if until.is_some_and(|until| clock::now() >= until) {
                     return stepped || !drained || driver.has_work();
                 }
                 if !stepped && drained {
@@ -302,7 +304,7 @@ impl fmt::Debug for EventLoop {
 }
 
 fn far_away() -> Instant {
-    Instant::now() + Duration::from_secs(3600)
+    clock::now() + Duration::from_secs(3600)
 }
 
 /// When the main future of a `run` may be polled.

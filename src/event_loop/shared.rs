@@ -4,10 +4,12 @@ use super::timers::Timers;
 use super::watchdog::{self, Watch};
 use crate::core::{self, JobQueue, PlaceId};
 use crate::error::{self, Unhandled};
+use crate::primitive::clock;
+use crate::primitive::sync::atomic::{AtomicBool, Ordering};
+use crate::primitive::sync::{Mutex, MutexGuard, PoisonError};
 use async_executor::Executor;
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -82,7 +84,7 @@ pub(super) enum Clock {
 impl Clock {
     pub(super) fn now(&self) -> Instant {
         match self {
-            Self::Real => Instant::now(),
+            Self::Real => clock::now(),
             Self::Virtual(now) => *lock(now),
         }
     }
@@ -115,7 +117,7 @@ impl LoopShared {
         let signal = Arc::new(Signal { driver: Mutex::new(None), on_wake: settings.on_wake });
         let raise = signal.clone();
         let queue = core::register(settings.virtual_clock, move || raise.raise());
-        let clock = if settings.virtual_clock { Clock::Virtual(Mutex::new(Instant::now())) } else { Clock::Real };
+        let clock = if settings.virtual_clock { Clock::Virtual(Mutex::new(clock::now())) } else { Clock::Real };
         let watch =
             settings.watchdog.and_then(|(threshold, hook)| Watch::start(threshold, hook, settings.name.clone()));
         // A new loop is idle: the first work wakes whoever pumps it.

@@ -5,9 +5,10 @@ use super::watchdog::Watch;
 use crate::Promise;
 use crate::core::{self, Companion, Guarded, Site, Working};
 use crate::error::{CancelReason, Fault, panic};
+use crate::primitive::sync::Mutex;
 use async_executor::Executor;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Runs a future on the executor, for the promise of its outcome.

@@ -2,8 +2,8 @@
 //! set, and a cancelled timer is gone at once.
 
 use crate::error::panic;
+use crate::primitive::sync::{Mutex, MutexGuard, PoisonError};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Deadline and sequence number.

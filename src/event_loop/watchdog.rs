@@ -6,11 +6,12 @@
 use super::shared::lock;
 use crate::core::{CurrentStep, Site};
 use crate::error::panic;
+use crate::primitive::sync::{Condvar, Mutex, PoisonError};
+use crate::primitive::{clock, thread};
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A step of an event loop that takes too long: what the hook of
@@ -150,7 +151,7 @@ impl Watcher {
             if step.number != number {
                 *step = Seen::now(number);
             }
-            let since = step.first.elapsed();
+            let since = clock::now().saturating_duration_since(step.first);
             if since >= self.threshold && !step.told {
                 step.told = true;
                 let blocked = Blocked { site, since, event_loop: self.name.clone() };
@@ -184,6 +185,6 @@ struct Seen {
 
 impl Seen {
     fn now(number: usize) -> Seen {
-        Seen { number, first: Instant::now(), told: false }
+        Seen { number, first: clock::now(), told: false }
     }
 }

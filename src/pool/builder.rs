@@ -3,9 +3,10 @@
 use super::shared::{Initializer, Settings, Start};
 use super::{ThreadPool, worker};
 use crate::Fault;
+use crate::primitive::thread;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
-use std::{fmt, thread};
 
 /// How many jobs can be queued unless `queue_limit` says otherwise: enough for any honest burst, while a producer that
 /// has run away is told so.

@@ -7,22 +7,23 @@
 
 use super::{Executor, Job, lock, task, worker};
 use crate::error::panic;
+use crate::primitive::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::primitive::{thread, thread_local_value};
 use crate::{AbortSignal, Fault, Resolver};
 use std::cell::Cell;
 use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::Location;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a lane that could not be started again waits while another one draws. Not for ever: it might run inside
 /// that other one.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-thread_local! {
+thread_local_value! {
     /// This thread is handing a lane to an executor. A lane that begins now runs inside that call.
-    static HANDING_OVER: Cell<bool> = const { Cell::new(false) };
+    static HANDING_OVER: Cell<bool> = Cell::new(false);
 }
 
 struct Map<I, F, T> {

@@ -43,7 +43,7 @@ pub use thread_pool::{PoolStats, Shutdown, ThreadPool};
 pub(crate) use help::{Helped, help_while};
 pub(crate) use task::discard_reason;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::primitive::sync::{Mutex, MutexGuard, PoisonError};
 
 /// No foreign code runs under any lock of this module, so a panic cannot leave one half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

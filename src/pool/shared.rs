@@ -19,10 +19,12 @@ use super::queue::{Announce, Queue, Taken, Waiter};
 use super::thread_pool::PoolStats;
 use super::{Job, Rejected, lock, task, worker};
 use crate::error::panic;
+use crate::primitive::clock;
+use crate::primitive::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::{AbortController, CancelReason, Fault, Resolver};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Thirty years.
 const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
@@ -232,7 +234,7 @@ impl Shared {
                 self.wake(state);
                 return Some(job);
             }
-            let now = Instant::now();
+            let now = clock::now();
             // A time that cannot be told counts as for ever.
             let idle_until = || now.checked_add(self.settings.idle_time).unwrap_or(now + FOR_EVER);
             let left = deadline.get_or_insert_with(idle_until).saturating_duration_since(now);

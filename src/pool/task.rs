@@ -4,13 +4,15 @@ use super::shared::Shared;
 use super::{Job, worker};
 use crate::core::{self, Companion, Site, Working};
 use crate::error::panic;
+use crate::primitive::sync::OnceLock;
+use crate::primitive::thread_local_value;
 use crate::{AbortController, CancelReason, Fault, Promise};
 use std::cell::RefCell;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
-thread_local! {
+thread_local_value! {
     /// Why this thread is dropping jobs instead of running them.
-    static REASON: RefCell<Option<Fault>> = const { RefCell::new(None) };
+    static REASON: RefCell<Option<Fault>> = RefCell::new(None);
 }
 
 /// Runs `f`; a job with a promise that it drops rejects that with `fault`.

@@ -4,12 +4,12 @@ use super::executor::{Executor, Job, Rejected};
 use super::queue::Waiter;
 use super::shared::{Settings, Shared, tell};
 use super::{ThreadPoolBuilder, task, worker};
+use crate::primitive::thread;
 use crate::{AbortController, Fault, Promise, Resolver};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::Location;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 /// Threads that run jobs, strictly in the order of submission. Clones are handles of the same pool.

@@ -3,10 +3,11 @@
 use super::{Job, shared::Shared};
 use crate::core;
 use crate::error::panic;
+use crate::primitive::{thread, thread_local_value};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::{io, mem, thread};
+use std::{io, mem};
 
 /// How many of its own jobs a job keeps track of. Those that it submitted before are helped with in their turn.
 const CHILDREN: usize = 1024;
@@ -26,8 +27,8 @@ struct Frame {
     children: VecDeque<u64>,
 }
 
-thread_local! {
-    static WORKER: RefCell<Option<Worker>> = const { RefCell::new(None) };
+thread_local_value! {
+    static WORKER: RefCell<Option<Worker>> = RefCell::new(None);
 }
 
 /// `None` if this is no worker. `f` must not run foreign code.

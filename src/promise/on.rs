@@ -4,8 +4,9 @@ use super::{Ending, Promise, Resolution, Resolver};
 use crate::core::{self, Site, Step};
 use crate::error::{Fault, panic};
 use crate::pool::{Executor, Job, discard_reason};
+use crate::primitive::sync::{Mutex, PoisonError};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// A promise with the place for its next handler, made by [`Promise::on`].
 #[must_use = "`on` only names a place: chain a handler to it"]

@@ -4,11 +4,12 @@ use super::Promise;
 use crate::core::{self, Site};
 use crate::error::Fault;
 use crate::pool::{Helped, help_while};
+use crate::primitive::clock;
+use crate::primitive::thread::{self, Thread};
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 impl<T, E> Promise<T, E>
 where
@@ -60,7 +61,8 @@ where
     }
 
     fn wait_until(mut self, limit: Option<Duration>, site: Site) -> Result<T, E> {
-        let started = Instant::now();
+        let started = clock::now();
+        let elapsed = || clock::now().saturating_duration_since(started);
         let parker = Parker::waker();
         let mut context = Context::from_waker(&parker);
         loop {
@@ -70,16 +72,15 @@ where
                 Poll::Pending => {}
             }
             // A limit too far away to be told as a time is none.
-            let left = limit.map(|limit| limit.saturating_sub(started.elapsed()));
+            let left = limit.map(|limit| limit.saturating_sub(elapsed()));
             if let (Some(Duration::ZERO), Some(after)) = (left, limit) {
                 return Err(Fault::TimedOut { after }.into_reason(site));
             }
             if core::current().is_some() {
                 return Err(Fault::WouldDeadlock.into_reason(site));
             }
-            let is_over = || {
-                self.handle.status() != core::Status::Pending || limit.is_some_and(|limit| started.elapsed() >= limit)
-            };
+            let is_over =
+                || self.handle.status() != core::Status::Pending || limit.is_some_and(|limit| elapsed() >= limit);
             let pause = match help_while(&is_over) {
                 Helped::Settled => continue,
                 Helped::TooDeep => return Err(Fault::WouldDeadlock.into_reason(site)),

@@ -3,7 +3,8 @@
 use crate::Fault;
 use crate::core::GatherHandle;
 use crate::event_loop::{LoopHandle, TimerHandle};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::primitive::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Ends a gather after a while; if the loop goes away first, the gather fails with it.
