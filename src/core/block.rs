@@ -1,22 +1,22 @@
 //! Where blocks come from: the thread's [`pages`](super::pages), or the global allocator for what is large or over-aligned.
 //!
 //! `--cfg thenable_no_reuse` has every block come from the allocator, for instruments that must see each of them end
-//! (`ci/sanitize.sh`, and `tests/alloc.rs` to count them). Loom and Miri do without pages too.
+//! (`ci/sanitize.sh`, and `tests/alloc.rs` to count them). Loom, shuttle and Miri do without pages too.
 
 #[cfg(loom)]
 pub(super) use super::life::free;
-#[cfg(all(not(loom), any(thenable_no_reuse, miri)))]
+#[cfg(all(not(loom), any(shuttle, thenable_no_reuse, miri)))]
 pub(super) use boxed::free;
-#[cfg(all(not(loom), any(thenable_no_reuse, miri)))]
+#[cfg(all(not(loom), any(shuttle, thenable_no_reuse, miri)))]
 pub(crate) use boxed::tidy;
-#[cfg(any(loom, thenable_no_reuse, miri))]
+#[cfg(any(loom, shuttle, thenable_no_reuse, miri))]
 pub(super) use boxed::{allocate, from_pages, give_back};
-#[cfg(not(any(loom, thenable_no_reuse, miri)))]
+#[cfg(not(any(loom, shuttle, thenable_no_reuse, miri)))]
 pub(crate) use paged::tidy;
-#[cfg(not(any(loom, thenable_no_reuse, miri)))]
+#[cfg(not(any(loom, shuttle, thenable_no_reuse, miri)))]
 pub(super) use paged::{allocate, free, from_pages, give_back};
 
-#[cfg(any(loom, thenable_no_reuse, miri))]
+#[cfg(any(loom, shuttle, thenable_no_reuse, miri))]
 mod boxed {
     #[inline(always)]
     pub(in super::super) fn allocate<B>(content: B) -> *mut B {
@@ -44,7 +44,7 @@ mod boxed {
     pub(crate) fn tidy() {}
 }
 
-#[cfg(not(any(loom, thenable_no_reuse, miri)))]
+#[cfg(not(any(loom, shuttle, thenable_no_reuse, miri)))]
 #[expect(clippy::disallowed_methods, reason = "a thread-local without a destructor never goes")]
 mod paged {
     use super::super::pages::{Class, Local};

@@ -91,7 +91,7 @@ mod life;
 pub(crate) mod models;
 mod node;
 mod notice;
-#[cfg(any(all(test, loom), not(any(loom, thenable_no_reuse, miri))))]
+#[cfg(any(all(test, loom), not(any(loom, shuttle, thenable_no_reuse, miri))))]
 mod pages;
 mod place;
 mod queue;
