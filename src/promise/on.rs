@@ -4,7 +4,7 @@ use super::{Ending, Promise, Resolution, Resolver};
 use crate::core::{self, Site, Step};
 use crate::error::{Fault, panic};
 use crate::pool::{Executor, Job, discard_reason};
-use crate::primitive::sync::{Mutex, PoisonError};
+use crate::primitive::sync::{Mutex, MutexGuard, PoisonError};
 use std::fmt;
 use std::sync::Arc;
 
@@ -72,20 +72,28 @@ where
         let cancelled = resolver.clone();
         let dispatch = move |outcome: Result<T, E>, site: Site| -> Step<(), Fault> {
             // The executor may refuse the work and drop it: it stays within reach, to be told why.
-            let work = Arc::new(Mutex::new(Some(Work { handler, outcome, resolver })));
-            let there = Thrown(work.clone());
+            let work = Work { handler, outcome, resolver };
+            let sent = Arc::new(Mutex::new(Sent { work: Some(work), executing: true, thrown: None }));
+            let there = Thrown(sent.clone());
             let job: Job = Box::new(move || {
                 if let Some(work) = there.take() {
                     work.run(site);
                 }
             });
             let refused = match panic::catch(Some(site), || executor.execute(job)) {
-                Ok(Ok(())) => return Resolution::Resolve(()).into(),
-                Ok(Err(rejected)) => rejected.fault,
-                Err(fault) => fault,
+                Ok(Ok(())) => None,
+                Ok(Err(rejected)) => Some(rejected.fault),
+                Err(fault) => Some(fault),
             };
-            if let Some(work) = take(&work) {
-                work.refuse(Some(refused));
+            let left = {
+                let mut sent = lock(&sent);
+                sent.executing = false;
+                let thrown = sent.thrown.take();
+                let reason = refused.map(Some).or(thrown);
+                reason.and_then(|reason| Some((sent.work.take()?, reason)))
+            };
+            if let Some((work, reason)) = left {
+                work.refuse(reason);
             }
             Resolution::Resolve(()).into()
         };
@@ -149,28 +157,46 @@ impl<T, E, U, E2, F> Work<T, E, U, E2, F> {
     }
 }
 
-type SharedWork<T, E, U, E2, F> = Arc<Mutex<Option<Work<T, E, U, E2, F>>>>;
-
-fn take<T>(shared: &Mutex<Option<T>>) -> Option<T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner).take()
+/// Work that was handed to an executor.
+struct Sent<W> {
+    /// Gone once it runs, or was refused.
+    work: Option<W>,
+    /// The dispatcher has not heard from `execute` yet, and has the last word.
+    executing: bool,
+    /// Thrown away before that, and why if that is known.
+    thrown: Option<Option<Fault>>,
 }
 
-/// The executor's end of the work: dropped without being run, it was thrown away.
-struct Thrown<T, E, U, E2, F>(SharedWork<T, E, U, E2, F>);
+type Shared<T, E, U, E2, F> = Arc<Mutex<Sent<Work<T, E, U, E2, F>>>>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The job's end of the work. A job that is thrown away without having run takes the work with it.
+struct Thrown<T, E, U, E2, F>(Shared<T, E, U, E2, F>);
 
 impl<T, E, U, E2, F> Thrown<T, E, U, E2, F> {
     fn take(&self) -> Option<Work<T, E, U, E2, F>> {
-        take(&self.0)
+        lock(&self.0).work.take()
     }
 }
 
 impl<T, E, U, E2, F> Drop for Thrown<T, E, U, E2, F> {
     fn drop(&mut self) {
-        // While the dispatcher still holds the work it learns from `execute` what became of it.
-        if Arc::strong_count(&self.0) == 1 {
-            if let Some(work) = self.take() {
-                work.refuse(discard_reason());
-            }
+        let mut sent = lock(&self.0);
+        if sent.work.is_none() {
+            return;
+        }
+        let reason = discard_reason();
+        if sent.executing {
+            sent.thrown = cfg!(not(thenable_plant = "s43_thrown_away_unheard")).then_some(reason);
+            return;
+        }
+        let work = sent.work.take();
+        drop(sent);
+        if let Some(work) = work {
+            work.refuse(reason);
         }
     }
 }

@@ -7,6 +7,7 @@ mod combinators;
 mod deep;
 mod loops;
 mod races;
+mod reasons;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
