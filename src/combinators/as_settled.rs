@@ -13,7 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 /// The outcomes of many promises in the order in which they settle, as a stream.
 ///
-/// Promises that have settled already come first, in input order. The work is under way whether the stream is polled
+/// Promises that have settled already come first, in input order; those that settle during the first poll may come in any
+/// order among themselves. The work is under way whether the stream is polled
 /// or not; dropping the stream lets go of the promises that are still pending and cancels nothing.
 ///
 /// # Examples
