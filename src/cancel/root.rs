@@ -87,9 +87,13 @@ impl Root {
 
     /// Registers a listener. False if it is too late for that.
     pub(super) fn insert(self: &Arc<Self>, listener: &Arc<Listener>) -> bool {
+        #[cfg(thenable_plant = "s22_looked_before_locked")]
+        let fired = self.fired.get().is_some();
         let id = {
             let mut listeners = lock(&self.listeners);
-            if self.fired.get().is_some() {
+            #[cfg(not(thenable_plant = "s22_looked_before_locked"))]
+            let fired = self.fired.get().is_some();
+            if fired {
                 return false;
             }
             let id = listeners.next;

@@ -133,7 +133,15 @@ impl Shared {
             let came_back = refused.is_err_and(|mut permit| permit.shared.take().is_some());
             give_up(resolver);
             state = self.lock();
-            state.taken -= usize::from(came_back);
+            #[cfg(not(thenable_plant = "s45_permit_lost"))]
+            {
+                state.taken -= usize::from(came_back);
+            }
+        }
+        #[cfg(thenable_plant = "s45_looked_before_done")]
+        {
+            drop(state);
+            state = self.lock();
         }
         state.handing_out = false;
     }

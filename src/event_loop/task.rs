@@ -49,12 +49,13 @@ impl<T, E> Task<T, E> {
         let waker = context.waker().clone();
         let before = lock(&self.0.companion().0).replace(waker);
         drop(before);
-        !self.0.is_settled()
+        !self.0.is_settled() || cfg!(thenable_plant = "s30_cancelled_before_asleep")
     }
 }
 
 impl<T, E> Drop for Task<T, E> {
     fn drop(&mut self) {
+        #[cfg(not(thenable_plant = "s25_task_goes_silently"))]
         self.0.fault(Fault::LoopClosed);
     }
 }

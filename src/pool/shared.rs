@@ -95,7 +95,8 @@ impl State {
     }
 
     fn is_over(&self) -> bool {
-        self.closed && self.workers == 0
+        self.closed
+            && if cfg!(thenable_plant = "s39_over_before_the_last") { self.busy == 0 } else { self.workers == 0 }
     }
 }
 
@@ -242,9 +243,17 @@ impl Shared {
                 break;
             }
             state.parked += 1;
-            state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let (woken, _limit) = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
             state.parked -= 1;
-            state.waking = false;
+            #[cfg(not(thenable_plant = "s33_stays_on_its_way"))]
+            {
+                state.waking = false;
+            }
+            #[cfg(thenable_plant = "s32_leaves_unlooked")]
+            if _limit.timed_out() {
+                break;
+            }
         }
         state.workers -= 1;
         self.tell_end(state);
@@ -275,6 +284,7 @@ impl Shared {
         if outermost {
             state.busy -= 1;
         }
+        #[cfg(not(thenable_plant = "s35_room_unannounced"))]
         self.admit(state);
     }
 
