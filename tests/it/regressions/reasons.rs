@@ -34,7 +34,7 @@ fn abandoned_when_a_pool_is_shut_down_while_a_handler_is_handed_over() {
     let why = event_loop.run(there).unwrap_err();
     assert!(matches!(why.fault(), Some(Fault::Cancelled { .. })), "{why:?}");
     go.send(()).unwrap();
-    assert!(busy.wait().unwrap());
+    assert!(event_loop.run(busy).unwrap());
 }
 
 /// Two controllers of one signal aborted on two threads. The first to abort was still calling its listeners when the second
