@@ -106,10 +106,16 @@ unsafe fn detach(mut head: *mut Head, reason: &CancelReason, site: Site) {
             return;
         }
         // SAFETY: on the reaction's place.
-        let Some(source) = (unsafe { take_off(reaction) }) else { return };
-        drop(share);
-        // SAFETY: the share of the source that the reaction had.
-        match unsafe { stop_if_unwanted(source, reason, site) } {
+        let upstream = match unsafe { take_off(reaction) } {
+            Some(source) => {
+                drop(share);
+                // SAFETY: the share of the source that the reaction had.
+                unsafe { stop_if_unwanted(source, reason, site) }
+            }
+            // SAFETY: on the reaction's place; alive by the share.
+            None => unsafe { stop_followed(reaction, reason, site) },
+        };
+        match upstream {
             Some(upstream) => head = upstream,
             None => return,
         }
@@ -135,6 +141,28 @@ unsafe fn take_off(reaction: *mut Reaction) -> Option<*mut Head> {
         }
         release_producer(reaction.cast());
         Some(source)
+    }
+}
+
+/// The handler of a cancelled promise returned another one, which it is about to follow: that one is cancelled now. When
+/// the start job finds the promise cancelled it may be too late: the handler of that other one may stand before it in the
+/// queue, return a third one, and so on for ever. Gives a share for `detach`.
+///
+/// # Safety
+/// On the reaction's place, which holds a share of the live, cancelled promise.
+unsafe fn stop_followed(reaction: *mut Reaction, reason: &CancelReason, site: Site) -> Option<*mut Head> {
+    // SAFETY: on its place nobody else changes these, and the source is alive by the reaction's share.
+    unsafe {
+        let source = (*reaction).source();
+        if source.is_null() || (*reaction).mode() != Mode::Start {
+            return None;
+        }
+        let stopped =
+            !(*source).state().is_settled() && (*source).is_only_consumer() && override_settle(source, reason, site);
+        stopped.then(|| {
+            (*source).retain();
+            source
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Where the failure was a crash or a hang, the test runs in a child process, which can have both without taking the
 //! other tests along.
 
+mod cancelling;
 mod combinators;
 mod deep;
 mod loops;
