@@ -51,3 +51,35 @@ impl<F> Drop for Guarded<F> {
         self.drop_future();
     }
 }
+
+/// What looks after a future that runs as a task.
+pub(crate) trait Supervise<F> {
+    /// The task's poll. Ready: the task is over.
+    fn poll(&mut self, future: Pin<&mut Guarded<F>>, context: &mut Context<'_>) -> Poll<()>;
+}
+
+/// A future and its supervisor, in one task. The future is dropped first.
+pub(crate) struct Supervised<F, S> {
+    future: Guarded<F>,
+    supervisor: S,
+}
+
+impl<F, S> Supervised<F, S> {
+    pub(crate) fn new(future: F, supervisor: S) -> Self {
+        Self { future: Guarded::new(future), supervisor }
+    }
+}
+
+impl<F, S: Supervise<F>> Future for Supervised<F, S> {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: `future` is pinned with the whole: it is dropped in place and never moved. `supervisor` is never pinned.
+        let (future, supervisor) = unsafe {
+            let this = self.get_unchecked_mut();
+            (Pin::new_unchecked(&mut this.future), &mut this.supervisor)
+        };
+        supervisor.poll(future, context)
+    }
+}

@@ -116,7 +116,7 @@ pub(crate) use cancel::Canceller;
 pub(crate) use companion::{Companion, Working, pending_with};
 pub(crate) use derived::{Step, derive};
 pub(crate) use gather::{Collect, GatherHandle, gather, gather_with_handle};
-pub(crate) use guarded::Guarded;
+pub(crate) use guarded::{Guarded, Supervise, Supervised};
 pub(crate) use handle::{Handle, Status};
 pub(crate) use job::post;
 pub(crate) use node::Site;

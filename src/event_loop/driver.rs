@@ -101,7 +101,7 @@ impl<'a> Driver<'a> {
     }
 
     pub(super) fn report(&mut self) {
-        if self.shared.has_unhandled() {
+        if self.shared.may_have_unhandled() {
             let first = self.shared.report_unhandled();
             match self.unhandled {
                 None => self.unhandled = first,
@@ -118,7 +118,7 @@ impl<'a> Driver<'a> {
     }
 
     fn fire_timer(&self) -> bool {
-        if self.shared.timers.is_empty() {
+        if !self.shared.timers.may_be_waiting() {
             return false;
         }
         self.fire_timer_of(self.shared.clock.now())

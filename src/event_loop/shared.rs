@@ -32,6 +32,8 @@ pub(crate) struct LoopShared {
     stop: AtomicBool,
     pub(super) running: AtomicBool,
     unhandled: Mutex<Vec<Unhandled>>,
+    /// That `unhandled` is not empty, for a look without the lock.
+    any_unhandled: AtomicBool,
 }
 
 /// How a sleeping loop is woken.
@@ -134,6 +136,7 @@ impl LoopShared {
             stop: AtomicBool::new(false),
             running: AtomicBool::new(false),
             unhandled: Mutex::new(Vec::new()),
+            any_unhandled: AtomicBool::new(false),
         })
     }
 
@@ -172,7 +175,12 @@ impl LoopShared {
     }
 
     pub(super) fn add_unhandled(&self, unhandled: Unhandled) {
-        lock(&self.unhandled).push(unhandled);
+        {
+            let mut reports = lock(&self.unhandled);
+            reports.push(unhandled);
+            // ORDERING: Relaxed, see `may_have_unhandled`.
+            self.any_unhandled.store(true, Ordering::Relaxed);
+        }
         self.queue.notify();
     }
 
@@ -180,9 +188,21 @@ impl LoopShared {
         !lock(&self.unhandled).is_empty()
     }
 
+    /// As `has_unhandled`, on the loop's thread; false may be out of date where another thread has just added a report. The loop
+    /// asks `has_unhandled` before it sleeps.
+    pub(super) fn may_have_unhandled(&self) -> bool {
+        // ORDERING: Relaxed, a hint as said.
+        self.any_unhandled.load(Ordering::Relaxed)
+    }
+
     /// Reports what was collected. A strict loop gives the first one back.
     pub(super) fn report_unhandled(&self) -> Option<Arc<Unhandled>> {
-        let reports = std::mem::take(&mut *lock(&self.unhandled));
+        let reports = {
+            let mut reports = lock(&self.unhandled);
+            // ORDERING: Relaxed, as above; under the lock it says what is so.
+            self.any_unhandled.store(false, Ordering::Relaxed);
+            std::mem::take(&mut *reports)
+        };
         let mut first = None;
         for report in reports {
             error::report(&report);

@@ -3,11 +3,11 @@
 use super::shared::lock;
 use super::watchdog::Watch;
 use crate::Promise;
-use crate::core::{self, Companion, Guarded, Site, Working};
+use crate::core::{self, Companion, Guarded, Site, Supervise, Supervised, Working};
 use crate::error::{CancelReason, Fault, panic};
 use crate::primitive::sync::Mutex;
 use async_executor::Executor;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -23,7 +23,8 @@ where
     E: From<Fault> + Send + 'static,
 {
     let (handle, working) = core::pending_with(site, Sleeper::default());
-    executor.spawn(drive(Guarded::new(future), Task(working), site, watch)).detach();
+    let task = Task { working, site, watch, waits: false };
+    executor.spawn(Supervised::new(future, task)).detach();
     Promise::from_handle(handle)
 }
 
@@ -41,54 +42,59 @@ impl<T, E> Companion<T, E> for Sleeper {
 }
 
 /// What a task holds of its promise. A task that its loop throws away rejects it.
-struct Task<T, E>(Working<T, E, Sleeper>);
+struct Task<T, E> {
+    working: Working<T, E, Sleeper>,
+    site: Site,
+    watch: Option<Arc<Watch>>,
+    /// It has waited before, so that a cancellation wakes it.
+    waits: bool,
+}
 
 impl<T, E> Task<T, E> {
     /// Has a cancellation wake the task. False: it was cancelled already.
-    fn sleep(&self, context: &Context<'_>) -> bool {
+    fn sleep(&mut self, context: &Context<'_>) -> bool {
+        self.waits = true;
         let waker = context.waker().clone();
-        let before = lock(&self.0.companion().0).replace(waker);
+        let before = lock(&self.working.companion().0).replace(waker);
         drop(before);
-        !self.0.is_settled() || cfg!(thenable_plant = "s30_cancelled_before_asleep")
+        !self.working.is_settled()
     }
 }
 
 impl<T, E> Drop for Task<T, E> {
     fn drop(&mut self) {
-        #[cfg(not(thenable_plant = "s25_task_goes_silently"))]
-        self.0.fault(Fault::LoopClosed);
+        self.working.fault(Fault::LoopClosed);
     }
 }
 
-async fn drive<T, E, F>(future: Guarded<F>, task: Task<T, E>, site: Site, watch: Option<Arc<Watch>>)
+impl<T, E, F> Supervise<F> for Task<T, E>
 where
     F: Future<Output = Result<T, E>>,
 {
-    let mut future = pin!(future);
-    let mut waits = false;
-    let result = std::future::poll_fn(|context| {
-        if task.0.is_settled() {
-            // Cancelled.
-            return Poll::Ready(None);
+    fn poll(&mut self, mut future: Pin<&mut Guarded<F>>, context: &mut Context<'_>) -> Poll<()> {
+        // None: cancelled.
+        let result = if self.working.is_settled() {
+            None
+        } else {
+            if let Some(watch) = &self.watch {
+                watch.is_at(self.site);
+            }
+            match panic::catch(Some(self.site), || future.as_mut().poll(context)) {
+                Ok(Poll::Pending) if self.waits || self.sleep(context) => return Poll::Pending,
+                Ok(Poll::Pending) => None,
+                Ok(Poll::Ready(outcome)) => Some(Ok(outcome)),
+                Err(fault) => Some(Err(fault)),
+            }
+        };
+        // The future is dropped before anybody hears of its outcome.
+        future.finish();
+        match result {
+            Some(Ok(outcome)) => panic::drop_quietly(self.working.settle(outcome)),
+            Some(Err(fault)) => {
+                self.working.fault(fault);
+            }
+            None => {}
         }
-        if let Some(watch) = &watch {
-            watch.is_at(site);
-        }
-        match panic::catch(Some(site), || future.as_mut().poll(context)) {
-            Ok(Poll::Ready(outcome)) => Poll::Ready(Some(Ok(outcome))),
-            Ok(Poll::Pending) if std::mem::replace(&mut waits, true) || task.sleep(context) => Poll::Pending,
-            Ok(Poll::Pending) => Poll::Ready(None),
-            Err(fault) => Poll::Ready(Some(Err(fault))),
-        }
-    })
-    .await;
-    // The future is dropped before anybody hears of its outcome.
-    future.as_mut().finish();
-    match result {
-        Some(Ok(outcome)) => panic::drop_quietly(task.0.settle(outcome)),
-        Some(Err(fault)) => {
-            task.0.fault(fault);
-        }
-        None => {}
+        Poll::Ready(())
     }
 }

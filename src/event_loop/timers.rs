@@ -2,6 +2,7 @@
 //! set, and a cancelled timer is gone at once.
 
 use crate::error::panic;
+use crate::primitive::sync::atomic::{AtomicUsize, Ordering};
 use crate::primitive::sync::{Mutex, MutexGuard, PoisonError};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,6 +20,8 @@ pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 pub(super) struct Timers {
     state: Mutex<State>,
+    /// How many are waiting, for a look without the lock.
+    count: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -46,13 +49,19 @@ impl Timers {
         let key = (deadline, state.next_sequence);
         state.next_sequence += 1;
         state.waiting.insert(key, callback);
+        self.note(&state);
         let is_next = state.waiting.first_key_value().is_some_and(|(first, _)| *first == key);
         Ok((key, is_next))
     }
 
     /// Takes a timer back and drops its callback. False: it has fired, or was cancelled before.
     pub(super) fn cancel(&self, key: Key) -> bool {
-        let callback = self.lock().waiting.remove(&key);
+        let callback = {
+            let mut state = self.lock();
+            let callback = state.waiting.remove(&key);
+            self.note(&state);
+            callback
+        };
         let found = callback.is_some();
         panic::drop_quietly(callback);
         found
@@ -66,7 +75,25 @@ impl Timers {
     pub(super) fn pop_due(&self, now: Instant) -> Option<Callback> {
         let mut state = self.lock();
         let first = state.waiting.first_entry()?;
-        (first.key().0 <= now).then(|| first.remove())
+        if first.key().0 > now {
+            return None;
+        }
+        let callback = first.remove();
+        self.note(&state);
+        Some(callback)
+    }
+
+    /// After a change of what is waiting.
+    fn note(&self, state: &State) {
+        // ORDERING: Relaxed, see `may_be_waiting`.
+        self.count.store(state.waiting.len(), Ordering::Relaxed);
+    }
+
+    /// Whether a timer may be waiting. On the loop's thread false is true of all timers that were set there; one that was set
+    /// elsewhere is seen before the loop sleeps, which looks at `next_deadline`.
+    pub(super) fn may_be_waiting(&self) -> bool {
+        // ORDERING: Relaxed, a hint as said.
+        self.count.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -78,7 +105,9 @@ impl Timers {
         let waiting = {
             let mut state = self.lock();
             state.closed = true;
-            std::mem::take(&mut state.waiting)
+            let waiting = std::mem::take(&mut state.waiting);
+            self.note(&state);
+            waiting
         };
         for callback in waiting.into_values() {
             panic::drop_quietly(callback);
