@@ -309,6 +309,19 @@ fn cross_product_on_a_closed_loop() {
     assert_eq!(watchdog(LIMIT * 6, || cross::run_all(cross::Place::Closed)), 1680);
 }
 
+#[test]
+fn cross_product_on_a_loop_that_shuts() {
+    assert_eq!(watchdog(LIMIT * 6, || cross::run_all(cross::Place::Shut)), 1680);
+}
+
+#[test]
+fn cross_product_of_shapes() {
+    // One after the other: the places share the counts.
+    let places = [cross::Place::Local, cross::Place::Global, cross::Place::Closed, cross::Place::Shut];
+    let cases: usize = watchdog(LIMIT * 6, || places.into_iter().map(cross::run_shapes).sum());
+    assert_eq!(cases, 7 * 4 * 90);
+}
+
 // ---- cycles and deadlocks
 
 #[test]

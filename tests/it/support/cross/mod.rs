@@ -1,5 +1,8 @@
 //! The cross product of how a promise settles, when, what its handler does, and what becomes of everybody's handles.
 
+mod cargo;
+mod shapes;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,8 +10,9 @@ use std::thread;
 
 use thenable::{EventLoop, Fault, LoopHandle, Promise, Resolution, Resolver};
 
-use super::values::detonate;
-use super::{BombPayload, LIMIT, Ledger, Token, eventually, quiet_bombs};
+use super::{BombPayload, LIMIT, Ledger, eventually, quiet_bombs};
+use cargo::{Cargo, Kind, Maker, Reason, Whose, kind_of};
+pub(crate) use shapes::run_shapes;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Settle {
@@ -65,7 +69,10 @@ const FATES: [Fate; 4] = [Fate::Kept, Fate::DroppedBefore, Fate::DroppedInHandle
 pub(crate) enum Place {
     Local,
     Global,
+    /// A loop that was closed before it is named.
     Closed,
+    /// A loop that is closed as soon as the handler is registered.
+    Shut,
 }
 
 /// Runs every case of one place and returns how many there were.
@@ -86,7 +93,7 @@ pub(crate) fn run_all(place: Place) -> usize {
                 for fate in FATES {
                     for bombs in 0..4 {
                         let (bomb_drop, bomb_clone) = (bombs & 1 != 0, bombs & 2 != 0);
-                        let case = Case { settle, timing, handler, fate, bomb_drop, bomb_clone, place };
+                        let case = Case { settle, timing, handler, fate, bomb_drop, bomb_clone, place, made_at: 0 };
                         case.run(&event_loop, &closed);
                         cases += 1;
                     }
@@ -96,73 +103,6 @@ pub(crate) fn run_all(place: Place) -> usize {
     }
     drop(guard);
     cases
-}
-
-/// A value that is on record and may panic in `clone` and `drop`.
-struct Cargo {
-    token: Token,
-    bomb_drop: bool,
-    bomb_clone: bool,
-}
-
-impl Clone for Cargo {
-    fn clone(&self) -> Self {
-        if self.bomb_clone {
-            detonate("bomb: clone");
-        }
-        Self { token: self.token.clone(), ..*self }
-    }
-}
-
-impl Drop for Cargo {
-    fn drop(&mut self) {
-        if self.bomb_drop {
-            detonate("bomb: drop");
-        }
-    }
-}
-
-#[derive(Clone)]
-enum Reason {
-    Fault(Fault),
-    Cargo(Cargo),
-}
-
-impl From<Fault> for Reason {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-/// An outcome without what it carries.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
-    Value,
-    Reason,
-    Abandoned,
-    Panicked,
-    Cycle,
-    LoopClosed,
-    OtherFault,
-}
-
-/// Names an outcome, and puts its value away without a bang.
-fn kind_of(outcome: Result<Cargo, Reason>) -> Kind {
-    match outcome {
-        Ok(mut cargo) => {
-            cargo.bomb_drop = false;
-            Kind::Value
-        }
-        Err(Reason::Cargo(mut cargo)) => {
-            cargo.bomb_drop = false;
-            Kind::Reason
-        }
-        Err(Reason::Fault(Fault::Abandoned { .. })) => Kind::Abandoned,
-        Err(Reason::Fault(Fault::Panicked { .. })) => Kind::Panicked,
-        Err(Reason::Fault(Fault::Cycle)) => Kind::Cycle,
-        Err(Reason::Fault(Fault::LoopClosed)) => Kind::LoopClosed,
-        Err(Reason::Fault(_)) => Kind::OtherFault,
-    }
 }
 
 type Slot<X> = Mutex<Option<X>>;
@@ -182,7 +122,10 @@ struct Bench {
     /// The handler waits for this: on another thread it may be faster than the test.
     ready: AtomicBool,
     runs: AtomicUsize,
-    saw_panic: AtomicBool,
+    /// What the handler was given.
+    saw: Slot<Kind>,
+    /// The thread that it ran on.
+    ran_on: Slot<thread::Thread>,
     derived: Slot<Promise<Cargo, Reason>>,
     own: Slot<Promise<Cargo, Reason>>,
     inner: Slot<(Resolver<Cargo, Reason>, Cargo)>,
@@ -194,12 +137,11 @@ impl Bench {
             thread::yield_now();
         }
         self.runs.fetch_add(1, Ordering::SeqCst);
+        put(&self.saw, Kind::of(&outcome));
+        put(&self.ran_on, thread::current());
         let mut cargo = match outcome {
             Ok(cargo) | Err(Reason::Cargo(cargo)) => cargo,
-            Err(Reason::Fault(fault)) => {
-                self.saw_panic.store(matches!(fault, Fault::Panicked { .. }), Ordering::SeqCst);
-                self.case.cargo(&self.ledger)
-            }
+            Err(Reason::Fault(_)) => self.case.cargo(&self.ledger, Maker::Handler),
         };
         if self.case.fate == Fate::DroppedInHandler && self.case.handler != Handler::ReturnsItself {
             drop(take(&self.derived));
@@ -235,28 +177,40 @@ struct Case {
     bomb_drop: bool,
     bomb_clone: bool,
     place: Place,
+    /// The line that made the promise.
+    made_at: u32,
 }
 
 impl Case {
-    fn cargo(&self, ledger: &Ledger) -> Cargo {
-        Cargo { token: ledger.token(), bomb_drop: self.bomb_drop, bomb_clone: self.bomb_clone }
+    fn cargo(&self, ledger: &Ledger, maker: Maker) -> Cargo {
+        Cargo::new(ledger.token(), maker, self.bomb_drop, self.bomb_clone)
     }
 
     fn settle(&self, resolver: Resolver<Cargo, Reason>, ledger: &Ledger) {
+        let cargo = || self.cargo(ledger, Maker::Settler);
+        let late = resolver.clone();
+        // The first settle wins, also while it waits for a promise that it adopted.
+        let refused = || {
+            let refused = late.resolve(self.cargo(ledger, Maker::TooLate)).map(|()| panic!("{self:?}: settled twice"));
+            assert_eq!(kind_of(refused.map_err(Reason::Cargo)), Kind::Reason(Maker::TooLate), "{self:?}: handed back");
+        };
         let accepted = match self.settle {
-            Settle::Resolve => resolver.resolve(self.cargo(ledger)).is_ok(),
-            Settle::Reject => resolver.reject(Reason::Cargo(self.cargo(ledger))).is_ok(),
+            Settle::Resolve => resolver.resolve(cargo()).is_ok(),
+            Settle::Reject => resolver.reject(Reason::Cargo(cargo())).is_ok(),
             Settle::Abandon => {
-                drop(resolver);
-                true
+                drop((resolver, late));
+                return;
             }
             Settle::AdoptPending => {
                 let (inner, settle_inner) = Promise::pending();
-                resolver.adopt(inner).is_ok() && settle_inner.resolve(self.cargo(ledger)).is_ok()
+                let accepted = resolver.adopt(inner).is_ok();
+                refused();
+                accepted && settle_inner.resolve(cargo()).is_ok()
             }
-            Settle::AdoptSettled => resolver.adopt(Promise::fulfilled(self.cargo(ledger))).is_ok(),
+            Settle::AdoptSettled => resolver.adopt(Promise::fulfilled(cargo())).is_ok(),
         };
         assert!(accepted, "{self:?}: the first settle wins");
+        refused();
     }
 
     fn register(
@@ -270,6 +224,14 @@ impl Case {
         let on_reason = move |reason| on_reason.handle(Err(reason));
         match self.place {
             Place::Closed => promise.on(closed).then_or(on_value, on_reason),
+            Place::Shut => {
+                let event_loop = EventLoop::new();
+                let entered = event_loop.enter();
+                let derived = promise.then_or(on_value, on_reason);
+                drop(entered);
+                event_loop.close();
+                derived
+            }
             Place::Local | Place::Global => promise.then_or(on_value, on_reason),
         }
     }
@@ -277,7 +239,7 @@ impl Case {
     fn outcome(&self, promise: Promise<Cargo, Reason>, event_loop: &EventLoop) -> Kind {
         kind_of(match self.place {
             Place::Local => event_loop.run(promise),
-            Place::Global | Place::Closed => promise.wait_timeout(LIMIT),
+            Place::Global | Place::Closed | Place::Shut => promise.wait_timeout(LIMIT),
         })
     }
 
@@ -287,30 +249,47 @@ impl Case {
         }
     }
 
+    /// The value is cloned for the handler, because there is another consumer. A place that refuses what is handed to it
+    /// (`on`) learns that too late; a loop that is shut asks for nothing.
+    fn needs_clone(&self) -> bool {
+        self.settle != Settle::Abandon && self.place != Place::Shut
+    }
+
+    /// That clone panics.
+    fn is_hurt(&self) -> bool {
+        self.bomb_clone && self.needs_clone()
+    }
+
+    fn runs(&self) -> bool {
+        matches!(self.place, Place::Local | Place::Global) && !self.is_hurt()
+    }
+
     /// What the promise itself must come to.
     fn source_kind(&self) -> Kind {
         match self.settle {
-            Settle::Resolve | Settle::AdoptPending | Settle::AdoptSettled => Kind::Value,
-            Settle::Reject => Kind::Reason,
-            Settle::Abandon => Kind::Abandoned,
+            Settle::Resolve | Settle::AdoptPending | Settle::AdoptSettled => Kind::Value(Maker::Settler),
+            Settle::Reject => Kind::Reason(Maker::Settler),
+            Settle::Abandon => Kind::Abandoned { line: self.made_at },
         }
     }
 
     /// What the derived promise must come to.
     fn derived_kind(&self) -> Kind {
-        if self.place == Place::Closed {
-            return Kind::LoopClosed;
-        }
+        let maker = if self.settle == Settle::Abandon { Maker::Handler } else { Maker::Settler };
         match self.handler {
-            Handler::Ok | Handler::ReturnsPending | Handler::DropsItsPromise => Kind::Value,
-            Handler::Err => Kind::Reason,
-            Handler::Panic | Handler::BombPayload => Kind::Panicked,
+            _ if self.is_hurt() => Kind::Panicked(Whose::Clone),
+            _ if !self.runs() => Kind::LoopClosed,
+            Handler::Ok | Handler::ReturnsPending | Handler::DropsItsPromise => Kind::Value(maker),
+            Handler::Err => Kind::Reason(maker),
+            Handler::Panic => Kind::Panicked(Whose::Handler),
+            Handler::BombPayload => Kind::Panicked(Whose::Unnamed),
             Handler::ReturnsItself => Kind::Cycle,
         }
     }
 
-    fn run(self, event_loop: &EventLoop, closed: &LoopHandle) {
+    fn run(mut self, event_loop: &EventLoop, closed: &LoopHandle) {
         let ledger = Ledger::default();
+        self.made_at = line!() + 1;
         let (promise, resolver) = Promise::pending();
         let sibling = promise.clone();
         let bench = Arc::new(Bench {
@@ -318,7 +297,8 @@ impl Case {
             ledger: ledger.clone(),
             ready: AtomicBool::new(false),
             runs: AtomicUsize::new(0),
-            saw_panic: AtomicBool::new(false),
+            saw: Mutex::default(),
+            ran_on: Mutex::default(),
             derived: Mutex::default(),
             own: Mutex::new((self.handler == Handler::DropsItsPromise).then(|| promise.clone())),
             inner: Mutex::default(),
@@ -380,25 +360,35 @@ impl Case {
         sibling: Promise<Cargo, Reason>,
         kept: Option<Promise<Cargo, Reason>>,
     ) {
-        // A clone that panics may hurt the consumer that it was made for.
-        let hurt = self.bomb_clone && self.settle != Settle::Abandon;
-        let may_be = |kind, expected| kind == expected || (hurt && kind == Kind::Panicked);
-
-        let runs = bench.runs.load(Ordering::SeqCst);
-        let expected_runs = usize::from(self.place != Place::Closed);
-        assert!(runs == expected_runs || (hurt && runs == 0), "{self:?}: the handler ran {runs} times");
+        let ran = self.runs();
+        assert_eq!(bench.runs.load(Ordering::SeqCst), usize::from(ran), "{self:?}: runs of the handler");
+        assert_eq!(take(&bench.saw), ran.then(|| self.source_kind()), "{self:?}: what the handler was given");
+        match (self.place, take(&bench.ran_on)) {
+            (Place::Local, Some(thread)) => assert_eq!(thread.id(), thread::current().id(), "{self:?}"),
+            (_, Some(thread)) => assert_eq!(thread.name(), Some("thenable-loop"), "{self:?}"),
+            (_, None) => {}
+        }
 
         let kind = self.outcome(sibling, event_loop);
-        assert!(may_be(kind, self.source_kind()), "{self:?}: another consumer got {kind:?}");
-        if self.place == Place::Local {
-            let unhurt = runs == 1 && !bench.saw_panic.load(Ordering::SeqCst);
-            assert!(unhurt || kind == self.source_kind(), "{self:?}: one of two consumers needs no clone");
+        // Another thread may still be about to let go, and then there are two consumers a moment longer.
+        let elsewhere = self.place != Place::Local;
+        let hurt_too = elsewhere && self.bomb_clone && kind == Kind::Panicked(Whose::Clone);
+        assert!(kind == self.source_kind() || hurt_too, "{self:?}: another consumer got {kind:?}");
+        if !self.bomb_clone {
+            let settled = match self.settle {
+                Settle::Abandon => 0,
+                Settle::AdoptPending => 3, // refused before and after
+                Settle::Resolve | Settle::Reject | Settle::AdoptSettled => 2,
+            };
+            let by_handler = usize::from(ran && self.settle == Settle::Abandon);
+            let clones = bench.ledger.created() - settled - by_handler;
+            let needed = usize::from(self.needs_clone());
+            assert!(clones == needed || (elsewhere && clones == needed + 1), "{self:?}: {clones} clones");
         }
 
         let Some(derived) = kept else { return };
         if self.fate == Fate::Kept {
-            let kind = self.outcome(derived, event_loop);
-            assert!(may_be(kind, self.derived_kind()), "{self:?}: the derived promise came to {kind:?}");
+            assert_eq!(self.outcome(derived, event_loop), self.derived_kind(), "{self:?}: the derived promise");
         } else {
             // The last handle drops the value here, on this thread: what that panics with is this thread's affair.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(derived)));
