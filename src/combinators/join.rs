@@ -173,15 +173,19 @@ macro_rules! join_tuple {
                 let state = Mutex::new(State { places, missing: $len, watches: Vec::with_capacity($len) });
                 let shared = Arc::new(Shared { state, resolver, site });
                 let again = Arc::clone(&shared);
-                // Cancelling the result lets go of the members and cancels those that nobody else waits for. The weak
-                // link keeps the result from owning itself.
-                let weak = Arc::downgrade(&shared);
+                // Cancelling the result lets go of the members and cancels those that nobody else waits for: in a job, for
+                // a member may be a `join` too, and so on. The weak link keeps the result from owning itself.
+                let (weak, home) = (Arc::downgrade(&shared), core::current_or_global());
                 shared.resolver.on_cancel(move |reason| {
-                    if let Some(mut places) = weak.upgrade().and_then(|shared| shared.end()) {
-                        $(if let Some(member) = places.$index.take_waiting() {
-                            crate::cancel::cancel_if_unwatched(member, reason.clone());
-                        })+
-                    }
+                    let Some(shared) = weak.upgrade() else { return };
+                    let reason = reason.clone();
+                    core::post(home, move || {
+                        if let Some(mut places) = shared.end() {
+                            $(if let Some(member) = places.$index.take_waiting() {
+                                crate::cancel::cancel_if_unwatched(member, reason.clone());
+                            })+
+                        }
+                    });
                 });
                 $({
                     let shared = Arc::clone(&shared);

@@ -99,10 +99,14 @@ where
         };
         let place = core::current_or_global();
         let dispatched = core::derive(self.promise.into_handle(), place, site, dispatch);
-        // Before it is dispatched, a cancellation goes upstream as in any other link.
+        // Before it is dispatched, a cancellation goes upstream as in any other link: in a job, for there may be an `on`
+        // too, and so on.
         let upstream = dispatched.canceller();
         cancelled.on_cancel(move |reason| {
-            upstream.cancel(reason.clone());
+            let reason = reason.clone();
+            core::post(place, move || {
+                upstream.cancel(reason);
+            });
         });
         // Why it could not even be dispatched, for instance because the outcome's clone panicked.
         let failed = move |dispatched: Result<(), Fault>, _| -> Step<(), Fault> {

@@ -7,7 +7,6 @@ mod aplus;
 mod blocked;
 mod cancel;
 mod chain;
-mod children;
 mod combinators;
 mod common;
 mod event_loop;

@@ -1,10 +1,7 @@
 //! Tests that need a process of their own: exits, aborts, stacks and memory.
 
+use std::env;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
-use std::{env, thread};
-
-use super::watchdog;
 
 const ROLE: &str = "THENABLE_TEST_CHILD";
 
@@ -25,28 +22,6 @@ pub(crate) fn run_child(test_name: &str, env: &[(&str, &str)]) -> Output {
         .stdin(Stdio::null())
         .output()
         .expect("the test binary starts again")
-}
-
-/// What a promise library may need of a thread's stack, however long its chains are.
-const STACK: usize = 64 * 1024;
-const CHILD_LIMIT: Duration = Duration::from_secs(180);
-
-/// Runs `work` on a thread with a small stack, in a child process: an overflow would end this one.
-pub(crate) fn small_stack(test: &str, work: fn()) {
-    in_child(test, move || {
-        let thread = thread::Builder::new().name(test.to_owned()).stack_size(STACK).spawn(work).unwrap();
-        thread.join().unwrap();
-    });
-}
-
-/// Runs `work` in a child process, and fails unless that ends well. `test` is the calling test of `children`.
-pub(crate) fn in_child(test: &str, work: impl FnOnce()) {
-    let test = format!("children::{test}");
-    if is_child(&test) {
-        watchdog(CHILD_LIMIT, work);
-    } else {
-        assert_passed(&run_child(&test, &[]));
-    }
 }
 
 /// The child ran its one test, and that passed.

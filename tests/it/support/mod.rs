@@ -1,5 +1,7 @@
 //! The test kit: values, wakers and places that misbehave on purpose, and the means to survive them.
 
+#[macro_use]
+mod assert_fault;
 mod child;
 pub(crate) mod cross;
 pub(crate) mod lives;
@@ -9,7 +11,7 @@ mod watchdog;
 
 #[cfg(target_os = "linux")]
 pub(crate) use child::resident;
-pub(crate) use child::{assert_passed, in_child, is_child, run_child, small_stack};
+pub(crate) use child::{assert_passed, is_child, run_child};
 pub(crate) use values::{
     Align128, Big4K, BombClone, BombDrop, BombPayload, Ledger, NotSend, NotSync, ReentrantDrop, Token, ZST_DROPS, Zst,
     quiet_bombs,
@@ -82,15 +84,4 @@ pub(crate) fn panic_message<T>(promise: &Promise<T>) -> String {
         Some(Ok(_)) => panic!("expected a panic, got a value"),
         None => panic!("expected a panic, but the promise is pending"),
     }
-}
-
-/// Asserts that a `Result<_, Rejection>` is this fault of the library.
-macro_rules! assert_fault {
-    ($outcome:expr, $fault:pat) => {
-        match &$outcome {
-            Err(why) if matches!(why.fault(), Some($fault)) => {}
-            Err(why) => panic!("expected {}, got the rejection {why:?}", stringify!($fault)),
-            Ok(_) => panic!("expected {}, got a value", stringify!($fault)),
-        }
-    };
 }

@@ -18,13 +18,15 @@ pub(crate) fn watchdog<R>(limit: Duration, f: impl FnOnce() -> R) -> R {
     let limit = scaled(limit);
     let test = thread::current().name().unwrap_or("unnamed thread").to_owned();
     let (alive, end) = channel::<()>();
-    thread::spawn(move || {
+    // It must start whatever a test does to the size of other stacks.
+    let watch = thread::Builder::new().stack_size(256 * 1024).spawn(move || {
         if end.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
             // Straight to the stream: what the test harness has captured is lost in an abort.
             let _ = writeln!(io::stderr().lock(), "watchdog: `{test}` still runs after {limit:?}");
             process::abort();
         }
     });
+    watch.expect("the watchdog's thread starts");
     let result = f();
     drop(alive);
     result
