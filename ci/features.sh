@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The library compiles with every combination of features, and on the oldest Rust that it promises if that is installed.
+# The library compiles with every combination of features, where panics abort, and on the oldest Rust that it promises if that
+# is installed; the tests compile with each feature.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -7,6 +8,16 @@ for features in {'',named-jobs,process}' '{'',tokio}' '{'',rayon}; do
     echo "features: ${features:-none}"
     cargo check --lib --features "$features"
 done
+
+# The tests with each feature by itself; with none and with all, clippy sees them.
+for feature in named-jobs process tokio rayon; do
+    echo "tests with: $feature"
+    cargo check --tests --features "$feature"
+done
+
+# Panics end the process then, but it compiles.
+echo 'panic = "abort"'
+CARGO_PROFILE_DEV_PANIC=abort cargo check --lib --all-features
 
 oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 if command -v rustup >/dev/null && rustup toolchain list | grep -q "^$oldest[.-]"; then
