@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
-use thenable::{JobPoolExt, Promise, Shutdown};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use thenable::{Fault, JobPoolExt, Promise, Shutdown};
 
-use crate::support::{count_to, die_at, eventually, is_child, is_to_die, pool, run_child, sleep, within, zombies};
+use crate::support::{
+    assert_fault, count_to, die_at, eventually, is_child, is_to_die, pool, run_child, sleep, within, zombies,
+};
 
 /// Runs the test again in a process of its own.
 fn alone(test: &str, work: impl FnOnce() + Send + 'static) {
@@ -115,5 +117,24 @@ fn with_too_few_descriptors_there_are_fewer_workers() {
         let jobs: Vec<_> = (0..500).map(|_| pool.submit_job(sleep, 1)).collect();
         assert_eq!(Promise::all(jobs).wait().unwrap(), [1; 500]);
         assert!((1..50).contains(&pool.stats().workers), "{:?}", pool.stats());
+    });
+}
+
+#[test]
+fn without_descriptors_jobs_are_refused_and_later_ones_run() {
+    alone("without_descriptors_jobs_are_refused_and_later_ones_run", || {
+        thenable::delay(Duration::from_millis(1)).wait().unwrap();
+        let pool = pool(2).build().unwrap();
+        let limit = Rlimit { current: Some(64), maximum: getrlimit(Resource::Nofile).maximum };
+        setrlimit(Resource::Nofile, limit).unwrap();
+        let taken: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        let jobs: Vec<_> = (0..10).map(|n| pool.submit_job(count_to, n)).collect();
+        for job in jobs {
+            assert_fault!(job.wait(), Fault::NoWorker { .. });
+        }
+        drop(taken);
+        // There may be a pause before the next try, and what comes meanwhile waits for it or is refused with it.
+        eventually("a worker", || pool.submit_job(count_to, 5).wait().is_ok());
+        assert_eq!(pool.submit_job(count_to, 7).wait().unwrap(), 7);
     });
 }
