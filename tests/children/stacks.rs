@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use thenable::{EventLoop, Fault, Promise, Resolver};
 
-use crate::support::small_stack;
+use crate::support::{scaled_down, small_stack};
 
 /// How long a row is.
-const LINKS: u64 = 1_000_000;
+fn links() -> u64 {
+    scaled_down(1_000_000)
+}
 
 /// A million links below one pending promise, on a loop that is current.
 fn chain() -> (Promise<u64>, Resolver<u64>) {
     let (mut tail, resolver) = Promise::with_resolvers();
-    for _ in 0..LINKS {
+    for _ in 0..links() {
         tail = tail.map(|n: u64| n + 1);
     }
     (tail, resolver)
@@ -27,7 +29,7 @@ fn chain_resolved() {
         let _current = event_loop.enter();
         let (tail, resolver) = chain();
         assert!(resolver.resolve(0).is_ok());
-        assert_eq!(event_loop.run(tail).unwrap(), LINKS);
+        assert_eq!(event_loop.run(tail).unwrap(), links());
     });
 }
 
@@ -88,7 +90,7 @@ fn chain_dropped_settled() {
         let (tail, resolver) = chain();
         assert!(resolver.resolve(0).is_ok());
         event_loop.run_until_idle().unwrap();
-        assert_eq!(tail.peek().and_then(Result::ok), Some(&LINKS));
+        assert_eq!(tail.peek().and_then(Result::ok), Some(&links()));
         drop(tail);
     });
 }
@@ -107,7 +109,7 @@ fn chain_resolved_then_its_loop_dropped() {
             drop(current);
             drop(event_loop);
             match tail.wait() {
-                Ok(n) => assert!(!head_start.is_zero() && n == LINKS, "a fast machine may have run them all"),
+                Ok(n) => assert!(!head_start.is_zero() && n == links(), "a fast machine may have run them all"),
                 outcome => assert_fault!(outcome, Fault::LoopClosed),
             }
         }
@@ -122,7 +124,7 @@ fn adopted_by_handlers() {
         let event_loop = EventLoop::new();
         let _current = event_loop.enter();
         let mut nested = Promise::resolve(7_u64);
-        for _ in 0..LINKS {
+        for _ in 0..links() {
             nested = Promise::resolve(()).then(move |()| nested);
         }
         assert_eq!(event_loop.run(nested).unwrap(), 7);
@@ -136,7 +138,7 @@ fn adopted_by_handlers_that_never_run() {
         let current = event_loop.enter();
         let (never, resolver) = Promise::<()>::with_resolvers();
         let mut nested = Promise::resolve(7_u64);
-        for _ in 0..LINKS {
+        for _ in 0..links() {
             nested = never.clone().then(move |()| nested);
         }
         drop(current);
@@ -152,7 +154,7 @@ fn adopted_by_resolvers_outside_in() {
         let event_loop = EventLoop::new();
         let _current = event_loop.enter();
         let (outermost, mut resolver) = Promise::<u64>::with_resolvers();
-        for _ in 0..LINKS {
+        for _ in 0..links() {
             let (inner, next) = Promise::with_resolvers();
             assert!(resolver.adopt(inner).is_ok());
             resolver = next;
@@ -169,7 +171,7 @@ fn adopted_by_resolvers_inside_out() {
         let _current = event_loop.enter();
         for settle in [true, false] {
             let (mut outermost, innermost) = Promise::<u64>::with_resolvers();
-            for _ in 0..LINKS {
+            for _ in 0..links() {
                 let (outer, resolver) = Promise::with_resolvers();
                 assert!(resolver.adopt(outermost).is_ok());
                 outermost = outer;
@@ -192,7 +194,7 @@ fn values_that_hold_promises_that_hold_values() {
     }
     small_stack(|| {
         let mut nest = Promise::resolve(Nest { _inner: None });
-        for _ in 0..LINKS {
+        for _ in 0..links() {
             nest = Promise::resolve(Nest { _inner: Some(nest) });
         }
         drop(nest);
