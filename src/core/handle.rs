@@ -11,7 +11,7 @@ use crate::error::{CancelReason, panic};
 use std::marker::PhantomData;
 use std::mem;
 use std::panic::Location;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
 /// What a promise is now.
@@ -28,7 +28,7 @@ type Invariant<T> = fn(T) -> T;
 /// See the module documentation.
 pub(crate) struct Handle<T, E> {
     /// The two lowest bits say what it is: see `Target`.
-    tagged: *mut (),
+    tagged: NonNull<()>,
     /// Invariant: handles of one promise share how its outcome is cloned, which one of them brought along. A handle that
     /// could be seen as one of another type would bring the wrong one.
     types: PhantomData<Invariant<(T, E)>>,
@@ -53,19 +53,32 @@ const AWAITED: usize = 1;
 const FULFILLED: usize = 2;
 const REJECTED: usize = 3;
 
+/// Never null, so that an `Option` of a handle is a pointer too.
+#[inline(always)]
+fn tagged(pointer: *mut ()) -> NonNull<()> {
+    NonNull::new(pointer).expect("a block is not at null")
+}
+
+#[inline(always)]
+fn consumed(tag: usize) -> NonNull<()> {
+    tagged(ptr::without_provenance_mut(tag))
+}
+
 impl<T, E> Handle<T, E> {
     /// # Safety
     /// Hands over one consumer share of a live promise of these types.
     #[inline(always)]
     pub(super) unsafe fn from_share(head: *mut Head) -> Self {
-        Self { tagged: head.cast(), types: PhantomData }
+        // SAFETY: a promise is not at null.
+        Self { tagged: unsafe { NonNull::new_unchecked(head.cast()) }, types: PhantomData }
     }
 
     #[inline(always)]
     fn target(&self) -> Target {
-        match self.tagged.addr() & 3 {
-            0 => Target::Promise(self.tagged.cast()),
-            AWAITED => Target::Awaited(self.tagged.map_addr(|addr| addr & !3).cast()),
+        let tagged = self.tagged.as_ptr();
+        match tagged.addr() & 3 {
+            0 => Target::Promise(tagged.cast()),
+            AWAITED => Target::Awaited(tagged.map_addr(|addr| addr & !3).cast()),
             FULFILLED => Target::Consumed(Status::Fulfilled),
             _ => Target::Consumed(Status::Rejected),
         }
@@ -104,7 +117,7 @@ impl<T, E> Handle<T, E> {
     fn take_task(&mut self) -> Option<Unlisted> {
         let Target::Awaited(block) = self.target() else { return None };
         // SAFETY: this handle holds the block until the next line, and the promise's share all along.
-        self.tagged = unsafe { waker::promise_of(block) }.cast();
+        self.tagged = tagged(unsafe { waker::promise_of(block) }.cast());
         // SAFETY: as above.
         unsafe { waker::unlist(block) }
     }
@@ -167,7 +180,7 @@ impl<T, E> Handle<T, E> {
                 if let Target::Promise(head) = self.target() {
                     // SAFETY: our share, which is used up with the value.
                     if let Some(value) = unsafe { slot::take_unseen::<T>(head) } {
-                        self.tagged = ptr::without_provenance_mut(FULFILLED);
+                        self.tagged = consumed(FULFILLED);
                         return Poll::Ready(Some(Ok(value)));
                     }
                 }
@@ -184,7 +197,7 @@ impl<T, E> Handle<T, E> {
                 None => Unlisted::new(head, context.waker().clone()),
             };
             if let Some(listed) = block.list() {
-                self.tagged = listed.cast::<()>().map_addr(|addr| addr | AWAITED);
+                self.tagged = tagged(listed.cast::<()>().map_addr(|addr| addr | AWAITED));
                 return Poll::Pending;
             }
             #[cfg(thenable_plant = "m12_refusal_not_looked_at")]
@@ -196,11 +209,11 @@ impl<T, E> Handle<T, E> {
     #[inline]
     fn take(&mut self) -> Result<T, E> {
         self.forget_task();
-        let head: *mut Head = self.tagged.cast();
+        let head: *mut Head = self.tagged.as_ptr().cast();
         // SAFETY: alive by our share.
         let (only, rejected) = unsafe { ((*head).is_only_consumer(), (*head).state().is_rejected()) };
         if only {
-            self.tagged = ptr::without_provenance_mut(if rejected { REJECTED } else { FULFILLED });
+            self.tagged = consumed(if rejected { REJECTED } else { FULFILLED });
             // SAFETY: settled, and our share to use up.
             return unsafe { slot::take::<T, E>(head, false) };
         }

@@ -14,6 +14,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 #[cfg(not(shuttle))]
 use std::sync::mpsc;
+#[cfg(not(shuttle))]
+use std::time::Duration;
 
 thread_local_value! {
     static LOOPS: RefCell<Vec<Arc<LoopShared>>> = RefCell::new(Vec::new());
@@ -61,6 +63,10 @@ pub(super) fn current() -> Option<Arc<LoopShared>> {
 }
 
 #[cfg(not(shuttle))]
+/// Between two attempts of the global loop to run.
+#[cfg(not(shuttle))]
+const RETRY: Duration = Duration::from_millis(100);
+
 static GLOBAL: OnceCell<Arc<LoopShared>> = OnceCell::new();
 
 /// Shuttle's executions end with their last thread, and the global loop's never ends: there it is as if it could not be
@@ -80,8 +86,11 @@ fn global() -> Option<&'static Arc<LoopShared>> {
             let event_loop = EventLoop::builder().name("global").build();
             let _ = sender.send(event_loop.shared().clone());
             loop {
-                // `stop` on the global loop is not for its users to end everybody's promises.
-                let _ = event_loop.run_forever();
+                // `stop` on the global loop is not for its users to end everybody's promises. A system that is out of
+                // descriptors has the reactor panic; the loop tries again, so that its promises wait and are not lost.
+                if error::panic::catch(None, || event_loop.run_forever()).is_err() {
+                    std::thread::sleep(RETRY);
+                }
             }
         })?;
         receiver.recv().map_err(std::io::Error::other)

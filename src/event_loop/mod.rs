@@ -115,7 +115,8 @@ impl EventLoop {
     ///
     /// # Panics
     ///
-    /// If the future itself panics; the loop can be run again.
+    /// If the future itself panics; the loop can be run again. So it can where the system has no descriptors or no thread left
+    /// for async-io's reactor, which begins with the first `run` and the first timer of a process, and panics without them.
     ///
     /// # Examples
     ///
@@ -140,6 +141,10 @@ impl EventLoop {
     /// # Errors
     ///
     /// As [`run`](EventLoop::run).
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](EventLoop::run) where the system has no descriptors or no thread left.
     pub fn run_until_idle(&self) -> Result<(), Fault> {
         self.run_driver(WhenIdle::End)
     }
@@ -149,6 +154,10 @@ impl EventLoop {
     /// # Errors
     ///
     /// As [`run`](EventLoop::run), except for `Stopped`.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](EventLoop::run) where the system has no descriptors or no thread left.
     pub fn run_forever(&self) -> Result<(), Fault> {
         self.run_driver(WhenIdle::Sleep)
     }
@@ -204,6 +213,10 @@ impl EventLoop {
     ///
     /// Inside of a run of this loop it does nothing.
     ///
+    /// # Panics
+    ///
+    /// As [`run`](EventLoop::run) with a timer waiting and where the system has no descriptors or no thread left.
+    ///
     /// # Examples
     ///
     /// ```
@@ -239,6 +252,10 @@ impl EventLoop {
     /// queued. Never blocks. True if it ran anything.
     ///
     /// Inside of a run of this loop it does nothing.
+    ///
+    /// # Panics
+    ///
+    /// As [`run_ready`](EventLoop::run_ready).
     pub fn tick(&self) -> bool {
         let mut ran = false;
         self.pump(|driver| {
@@ -419,7 +436,7 @@ impl fmt::Debug for EnterGuard<'_> {
 ///
 /// # Panics
 ///
-/// If the future panics.
+/// If the future panics; and as [`EventLoop::run`] where the system has no descriptors or no thread left.
 ///
 /// # Examples
 ///
