@@ -7,6 +7,7 @@
 #[cfg(target_os = "linux")]
 mod counts;
 mod ends;
+mod frames;
 mod hostile;
 mod input;
 mod jobs;
