@@ -219,18 +219,19 @@ impl Duel {
     }
 
     fn batch(&mut self, pair: &'static Pair, size: usize, tally: &mut Tally) {
-        self.seed = self.seed.wrapping_add(1);
-        DOING.set((pair.name, self.seed));
-        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = (pair.name, self.seed);
+        let seed = self.seed;
+        self.seed = seed.wrapping_add(1);
+        DOING.set((pair.name, seed));
+        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = (pair.name, seed);
         let shared = self.shared.clone();
         let mut view = View::new(&shared.left, &shared.right);
         (view.gates, view.rounds) = (self.view_gates, self.view_rounds);
-        let mut random = Random::new(self.seed);
+        let mut random = Random::new(seed);
         let lead = [0, 0, 0, 4, LARGEST_BATCH as u32][random.below(5) as usize];
         let entered = pair.entered.then(|| self.event_loop.enter());
         {
             let mut batch = shared.batch.lock().unwrap();
-            (batch.pair, batch.lead, batch.seed) = (Some(pair), lead, self.seed);
+            (batch.pair, batch.lead, batch.seed) = (Some(pair), lead, seed);
             for cells in &self.cells[..size] {
                 let round = (pair.make)(random.below(u32::MAX), cells);
                 self.lefts.push(round.left);

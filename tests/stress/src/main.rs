@@ -24,6 +24,7 @@ thenable-stress soak   [--pair NAME] [--seconds N] [--workers N] [--seed N] [--n
 thenable-stress list
 
 --rounds     of all pairs together; an expensive pair gets fewer than a cheap one (stress: 1000000)
+--seed       of the first batch; each further one has the next number (1)
 --seconds    stress: for each pair, whatever rounds are left; soak: altogether (60)
 --workers    soak: duels at a time, two threads each (as many as cores)
 --no-memory  does not look at how much memory there is (sanitizers and valgrind keep what is freed)";
@@ -110,7 +111,7 @@ fn stress(pairs: &[&'static Pair], options: &Options) -> bool {
     let start = Instant::now();
     let shares: u64 = pairs.iter().map(|pair| u64::from(pair.share)).sum();
     let pause = RwLock::new(());
-    let mut duel = Duel::new(options.seed.wrapping_mul(1 << 32));
+    let mut duel = Duel::new(options.seed);
     let mut total = 0;
     let mut flat = true;
     println!(
@@ -168,7 +169,7 @@ fn soak(pairs: &[&'static Pair], options: &Options) -> bool {
     let workers: Vec<_> = (0..options.workers as u64)
         .map(|number| {
             let (pause, ended, pairs) = (pause.clone(), ended.clone(), pairs.to_vec());
-            let seed = options.seed.wrapping_mul(1 << 40).wrapping_add(number << 32);
+            let seed = options.seed.wrapping_add(number << 40);
             thread::spawn(move || {
                 let mut random = Random::new(!seed);
                 let mut duel = Duel::new(seed);

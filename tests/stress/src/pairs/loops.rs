@@ -121,6 +121,10 @@ pub(super) fn call_sleep(random: u32, cells: &'static Cells) -> Round {
     Round {
         left: Box::new(move |_| {
             let handle = given(&slot);
+            // A loop needs a while until it is about to sleep.
+            for _ in 0..random % 4096 {
+                std::hint::spin_loop();
+            }
             for _ in 1..jobs {
                 handle.call_soon(|| cells.ran(VALUE));
             }
