@@ -20,9 +20,9 @@ echo 'panic = "abort"'
 CARGO_PROFILE_DEV_PANIC=abort cargo check --lib --all-features
 
 oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
-if command -v rustup >/dev/null && rustup toolchain list | grep -q "^$oldest[.-]"; then
+if command -v rustup >/dev/null && rustup toolchain list | grep -q "^${oldest}[.-]"; then
     echo "Rust $oldest"
-    toolchain=$(rustup toolchain list | grep -m 1 "^$oldest[.-]" | cut -d ' ' -f 1)
+    toolchain=$(rustup toolchain list | grep -m 1 "^${oldest}[.-]" | cut -d ' ' -f 1)
     cargo "+$toolchain" check --lib --all-features
 else
     echo "Rust $oldest is not installed: not checked with it"

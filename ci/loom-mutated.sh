@@ -67,6 +67,7 @@ export -f model
 # those that match it. Prints which, and what it says; or `none`, and which ones have not answered in time.
 search() {
     rm -rf "$WORK/noticed" "$WORK/late" "$WORK/times"
+    # shellcheck disable=SC2016 # it is the inner shell's
     { [ -z "${1:-}" ] || echo "$1"; grep -vxF -e "${1:-none}" "$WORK/order" | grep -E -e "${2:-.}"; } |
         xargs -P "${JOBS:-$(nproc)}" -I '{}' bash -c 'model "$1"' model '{}' 2>/dev/null
     if [ -e "$WORK/noticed" ]; then
