@@ -1,8 +1,9 @@
 //! Two threads that do one round after the other against each other, in batches.
 //!
 //! The left thread makes a batch. Then both go through it side by side, each waiting for the other at the beginning of a
-//! round, and now and then for a few rounds or not at all; small random delays move one against the other. Then both run
-//! their loops until nothing is left, and the left thread looks at the counters.
+//! round, and now and then for a few rounds or not at all; small random delays move one against the other. (Where the machine
+//! has no core for the other one, nobody waits.) Then both run their loops until nothing is left, and the left thread looks
+//! at the counters.
 
 use crate::cells::{Cells, must};
 use crate::memory::Memory;
@@ -35,7 +36,7 @@ pub(crate) enum Right {
     After(Box<dyn FnOnce() -> LocalAct + Send>),
 }
 
-pub(crate) const LARGEST_BATCH: usize = 256;
+pub(crate) const LARGEST_BATCH: usize = 1024;
 
 /// Rounds of all duels: as long as it grows nothing hangs.
 pub(crate) static PROGRESS: AtomicU64 = AtomicU64::new(0);
@@ -78,17 +79,21 @@ impl Random {
 struct Counter(AtomicU32);
 
 impl Counter {
-    /// Waits until it is at least this, or has just wrapped around.
-    fn wait_for(&self, wanted: u32, order: Ordering) {
-        let mut tries = 0_u32;
-        while (self.0.load(order).wrapping_sub(wanted) as i32) < 0 {
-            tries += 1;
-            if tries < 200 {
+    /// Waits until it is at least this, or has just wrapped around. False: it did not come to that in so many tries.
+    fn wait_for(&self, wanted: u32, order: Ordering, tries: u32) -> bool {
+        for attempt in 0.. {
+            if self.0.load(order).wrapping_sub(wanted) as i32 >= 0 {
+                return true;
+            }
+            if attempt < 200 {
                 hint::spin_loop();
-            } else {
+            } else if attempt < tries {
                 thread::yield_now();
+            } else {
+                return false;
             }
         }
+        false
     }
 }
 
@@ -122,18 +127,23 @@ struct View<'a> {
     theirs: &'a Side,
     gates: u32,
     rounds: u32,
+    /// The other thread does not run at the moment, so this one goes on until the next gate.
+    alone: bool,
 }
 
 impl<'a> View<'a> {
     fn new(mine: &'a Side, theirs: &'a Side) -> Self {
-        Self { mine, theirs, gates: 0, rounds: 0 }
+        Self { mine, theirs, gates: 0, rounds: 0, alone: false }
     }
 
     /// Both have come here.
     fn gate(&mut self) {
         self.gates = self.gates.wrapping_add(1);
         self.mine.gate.0.store(self.gates, Ordering::Release);
-        self.theirs.gate.wait_for(self.gates, Ordering::Acquire);
+        while !self.theirs.gate.wait_for(self.gates, Ordering::Acquire, 1000) {
+            thread::sleep(Duration::from_micros(50));
+        }
+        self.alone = false;
     }
 
     /// The next round begins; the other one is behind by no more than `lead`. Relaxed: what orders the two is up to the
@@ -141,7 +151,10 @@ impl<'a> View<'a> {
     fn round(&mut self, lead: u32, random: &mut Random) {
         self.rounds = self.rounds.wrapping_add(1);
         self.mine.cursor.0.store(self.rounds, Ordering::Relaxed);
-        self.theirs.cursor.wait_for(self.rounds.wrapping_sub(lead), Ordering::Relaxed);
+        if !self.alone {
+            let wanted = self.rounds.wrapping_sub(lead);
+            self.alone = !self.theirs.cursor.wait_for(wanted, Ordering::Relaxed, 230);
+        }
         for _ in 0..random.below(24) {
             hint::spin_loop();
         }
@@ -311,7 +324,7 @@ fn right_side(shared: &Shared) {
 
 /// Each side runs what is left on its loop; what that sends to the other one follows.
 fn settle_loops(view: &mut View<'_>, event_loop: &EventLoop, first: bool) {
-    for turn in 0..6 {
+    for turn in 0..4 {
         if (turn % 2 == 0) == first {
             must(event_loop.run_until_idle().is_ok(), || "a loop does not end".into());
         }
