@@ -4,6 +4,7 @@ use futures::FutureExt;
 use futures_lite::future;
 use std::hint::black_box;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use thenable::{Promise, Resolver};
 use thenable_benches::child::{Task, bytes_per_item};
 use thenable_benches::{Bench, Budget, clock};
@@ -50,6 +51,18 @@ async fn settled_futures(count: u64) -> u64 {
         sum += receiver.await.expect("a value");
     }
     sum
+}
+
+/// The claim of a resolver, the settle, and the resolver's share, and nothing else.
+fn exchanges(count: u64) {
+    let word = AtomicU64::new(0);
+    for n in 0..count {
+        let claimed = word.compare_exchange(3 * n, 3 * n + 1, Ordering::AcqRel, Ordering::Acquire);
+        let settled = word.compare_exchange(3 * n + 1, 3 * n + 2, Ordering::AcqRel, Ordering::Acquire);
+        assert!(claimed.is_ok() && settled.is_ok());
+        word.fetch_add(1, Ordering::AcqRel);
+    }
+    assert_eq!(word.load(Ordering::Relaxed), 3 * count);
 }
 
 /// Create, await, resolve: the waiting side comes first.
@@ -155,7 +168,8 @@ pub(crate) fn ask(bench: &mut Bench) {
         .question("settled", text, count, || clock::wall(|| check(count, 1, settled_ours(n))))
         .against("oneshot", Budget::new(1.3, 0.6), || clock::wall(|| check(count, 1, settled_oneshot(n))))
         .against("tokio oneshot", None, || clock::wall(|| check(count, 1, settled_tokio(n))))
-        .against("futures oneshot", None, || clock::wall(|| check(count, 1, settled_futures(n))));
+        .against("futures oneshot", None, || clock::wall(|| check(count, 1, settled_futures(n))))
+        .against("its three read-modify-writes alone", None, || clock::wall(|| exchanges(n)));
     bench
         .question("pending", "create + await + resolve", count, || clock::wall(|| check(count, 1, pending_ours(n))))
         .against("oneshot", None, || clock::wall(|| check(count, 1, pending_oneshot(n))));

@@ -31,6 +31,11 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         title: "resolve from another thread",
         run: |on, n| wall(on, cross_thread(n), below(n)),
     },
+    Workload {
+        name: "memory",
+        title: "for comparison: 64 bytes, written twice",
+        run: |on, n| wall(on, memory(n), below(n)),
+    },
     Workload { name: "delays", title: "delay, processor time", run: |on, n| cpu(on, delays(n), n) },
 ];
 
@@ -176,6 +181,15 @@ async fn cross_thread(count: u64) -> Outcome {
     let sum = sum(promises).await;
     assert!(resolver.join().is_ok());
     sum
+}
+
+/// What a link does to memory, and nothing else: 64 bytes are written, and some of them once more when all are there.
+async fn memory(count: u64) -> Outcome {
+    let mut blocks: Vec<[u64; 8]> = (0..count).map(|n| [n; 8]).collect();
+    for block in &mut blocks {
+        block[1] = block[0];
+    }
+    Ok(std::hint::black_box(blocks).iter().map(|block| block[1]).sum())
 }
 
 /// A hundred nanoseconds apart.
