@@ -10,7 +10,7 @@
 #
 # The tests go by what they cost: first the unit tests with two thousand programs of the reference model; on what they leave of
 # the core the loom models; on what these leave the integration tests, and of the other modules the other tests. What an
-# earlier run noticed is not run again, unless FRESH=1 says so. Results are in the target folder, below `mutants`.
+# interrupted run noticed is not run again, unless FRESH=1 says so. Results are in the target folder, below `mutants`.
 # ci/mutants.toml says what is left alone. On a crowded machine tests may fail by themselves, and notice what they do not.
 #
 # Needs cargo-mutants (`cargo install cargo-mutants --locked`) and, for the models, Python 3; where one is missing a line says
@@ -36,39 +36,53 @@ if [ "${2:-}" = --list ]; then
     "${mutants[@]}" --list
     exit
 fi
-[ -z "${3:-}" ] || mutants+=(--shard "$3" --sharding round-robin)
-
-results=$CARGO_TARGET_DIR/mutants/$mode
+part=${3:-}
+results=$CARGO_TARGET_DIR/mutants/$mode${2:+-${2//\//_}}${part:+-${part/\//of}}
 [ -z "${FRESH:-}" ] || rm -rf "$results"
 mkdir -p "$results"
+: >"$results/noticed"
 # Each mutant compiles the crate and its tests anew: without debug information, and what does not change stays compiled.
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 CARGO_INCREMENTAL=1
 export THENABLE_MODEL_PROGRAMS=${THENABLE_MODEL_PROGRAMS:-2000}
 
-# One stage: the mutants that no stage before it has noticed. (2 and 3: some were missed, or took too long.)
+# The first stage runs every mutant, or those of one part, and each further one what those before it have left. Its number
+# names its folder; `left` is what it leaves.
 stage() {
-    local status=0
+    local number=$1 status=0 which=() name
+    shift
+    if [ "$number" -eq 1 ]; then
+        # A part is run as a whole; otherwise what an interrupted run has done counts.
+        if [ -n "$part" ]; then which=(--shard "$part" --sharding round-robin); else which=(--iterate); fi
+    else
+        while read -r name; do
+            # shellcheck disable=SC2001 # it is a class of characters
+            which+=(--re "^$(sed 's/[][\.*+?(){}|^$&]/\\&/g' <<<"$name")\$")
+        done <"$results/left"
+        [ "${#which[@]}" -gt 0 ] || return 0
+    fi
+    mkdir -p "$results/$number"
+    # What does not compile is no mutant, and an interrupted run's list of that would go.
+    cat "$results/$number/mutants.out/unviable.txt" >>"$results/unviable" 2>/dev/null || true
+    # 2 and 3: some were missed, or took too long.
     CARGO_TARGET_DIR=$CARGO_TARGET_DIR/mutants/build \
-        "${mutants[@]}" --output "$results" --iterate --jobs 1 -- "$@" || status=$?
+        "${mutants[@]}" "${which[@]}" --output "$results/$number" --jobs 1 -- "$@" || status=$?
     case $status in
         0 | 2 | 3) ;;
         *) exit "$status" ;;
     esac
+    cat "$results/$number"/mutants.out/{caught,timeout,previously_caught}.txt >>"$results/noticed" 2>/dev/null || true
+    cat "$results/$number/mutants.out/unviable.txt" >>"$results/unviable"
+    cp "$results/$number/mutants.out/missed.txt" "$results/left"
 }
 
-# What the stages so far have left, if anything.
-missed() {
-    [ -s "$results/mutants.out/missed.txt" ]
-}
-
-# The loom models on what is left. What they notice is written down as if the tests had.
+# The loom models on what the first stage has left.
 models() {
     local name change answer
     . ci/loom-mutated.sh
     prepare
     # Each mutant has its change as a file.
     while IFS=$'\t' read -r name change; do
-        if ! (cd "$tree" && patch --quiet -p1 <"$results/mutants.out/$change"); then
+        if ! patch --quiet "$tree/${name%%:*}" <"$results/1/mutants.out/$change"; then
             echo "$name: its change cannot be made" >&2
             return 1
         fi
@@ -79,9 +93,9 @@ models() {
             none* | 'does not compile') ;;
             *)
                 echo "$name: noticed by $(sed -n 1p <<<"$answer" | short)"
-                grep -vxF -e "$name" "$results/mutants.out/missed.txt" >"$results/left" || true
-                mv "$results/left" "$results/mutants.out/missed.txt"
-                echo "$name" >>"$results/mutants.out/caught.txt"
+                grep -vxF -e "$name" "$results/left" >"$results/still" || true
+                mv "$results/still" "$results/left"
+                echo "$name" >>"$results/noticed"
                 ;;
         esac
     done < <(python3 -c '
@@ -89,25 +103,23 @@ import json, sys
 for outcome in json.load(open(sys.argv[1]))["outcomes"]:
     if outcome["summary"] == "MissedMutant":
         print(outcome["scenario"]["Mutant"]["name"], outcome["diff_path"], sep="\t")
-' "$results/mutants.out/outcomes.json")
+' "$results/1/mutants.out/outcomes.json")
 }
 
-# A stage runs what those before it have left, because cargo-mutants remembers what was caught.
-stage --lib --test model
+stage 1 --lib --test model
 if [ "$mode" = core ]; then
-    # In a shell of its own, for it sets flags that no other stage has.
-    if missed && command -v python3 >/dev/null; then (models); fi
+    # In a shell of its own, for it sets flags that no stage has.
+    if [ -s "$results/left" ] && command -v python3 >/dev/null; then (models); fi
     # Those of the watchdog tell a blocked loop by the time, and nothing about the core.
-    if missed; then stage --test it -- --skip blocked::; fi
+    stage 2 --test it -- --skip blocked::
 else
-    if missed; then stage --test it; fi
-    if missed; then stage --test process --test process_main --test alloc; fi
+    stage 2 --test it
+    stage 3 --test process --test process_main --test alloc
 fi
 
-out=$results/mutants.out
-caught=$(cat "$out"/{caught,timeout,previously_caught}.txt 2>/dev/null | grep -e "${2:-.}" | sort -u | wc -l || true)
-unnoticed=$(wc -l <"$out/missed.txt")
-viable=$((caught + unnoticed))
-cat "$out/missed.txt"
+noticed=$(sort -u "$results/noticed" | grep -cvxF -f "$results/unviable" || true)
+unnoticed=$(wc -l <"$results/left")
+viable=$((noticed + unnoticed))
+cat "$results/left"
 echo "$viable mutants that compile, $unnoticed of them unnoticed, $SECONDS s"
-[ "$viable" -gt 0 ] && [ $((100 * (viable - unnoticed))) -ge $((needed * viable)) ]
+[ "$viable" -gt 0 ] && [ $((100 * noticed)) -ge $((needed * viable)) ]
