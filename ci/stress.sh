@@ -2,9 +2,9 @@
 # Real threads against each other, in a release build (tests/stress): each pair of operations that may meet, with every
 # outcome checked, every value's drops counted, and memory that must stay flat.
 #
-#     ci/stress.sh                  1,000,000 rounds over all pairs: half a minute
+#     ci/stress.sh                  5,000,000 rounds over all pairs: half a minute on two cores
 #     ci/stress.sh long             100,000,000
-#     ci/stress.sh 5000000 cancel   so many, of the pairs with "cancel" in their name
+#     ci/stress.sh 9000000 cancel   so many, of the pairs with "cancel" in their name
 #     ci/stress.sh --soak 60        all pairs mixed on twice as many threads as cores, for so many seconds: see ci/soak.sh
 #     ci/stress.sh --plants         shows that it can fail: compiles planted bugs of logic into the core, one at a time
 #
@@ -37,7 +37,7 @@ case $amount:$under:$what in
     :valgrind:soak) amount=20 ;;
     :valgrind:*) amount=20000 ;;
     :*:soak) amount=60 ;;
-    :*) amount=1000000 ;;
+    :*) amount=5000000 ;;
 esac
 if [ "$what" = soak ]; then
     arguments=(soak --seconds "$amount")
@@ -104,7 +104,7 @@ while read -r plant rounds pair; do
         *) echo "$plant: found by $pair: $(grep -m1 -E 'FAILED|panicked|corrupt' "$log" || echo "status $status")" ;;
     esac
 done <<'END'
-m03_two_claims 1000000 resolve/reject
+m03_two_claims 10000000 resolve/reject
 m04_resolvers_torn 1000000 drop resolver/drop resolver
 m09_count_torn 1000000 clone, drop/drop
 m14_looked_before_armed 300000 call_soon/loop sleeps
