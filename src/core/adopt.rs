@@ -103,8 +103,8 @@ unsafe fn pass_on<U, E>(reaction: *mut Reaction, source: *mut Head) -> bool {
     unsafe {
         let head = reaction.cast::<Head>();
         let word = (*head).state();
-        // Nobody but this thread touches a local reaction, so it may be looked at.
-        if !word.is_local() || !(*head).is_known_to_one_child() {
+        // Nobody but this thread touches a local reaction, so it may be looked at. It has the only consumer share (rule 10).
+        if !word.is_local() {
             return false;
         }
         let follower = word.reaction();

@@ -132,11 +132,11 @@ pub(super) unsafe fn borrow_part(head: *mut Head) -> Option<BorrowedPart> {
     let this = unsafe { &*head };
     let tell = this.vtable.cancelled?;
     this.life.look();
-    // ORDERING: Relaxed, the exchange decides. Acquire there: the companion, which is as old as the promise, is known
-    // already; what other resolvers did with it has its own order.
+    // ORDERING: Relaxed, as in `Arc`: the companion is as old as the promise, so it is known already; what other resolvers did
+    // with it has its own order.
     let mut now = this.aux.load(Ordering::Relaxed);
     while now & PARTS != 0 || cfg!(thenable_plant = "m20_borrowed_from_nobody") {
-        match this.aux.compare_exchange_weak(now, now + 1, Ordering::Acquire, Ordering::Relaxed) {
+        match this.aux.compare_exchange_weak(now, now + 1, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => return Some(BorrowedPart { head, tell }),
             Err(other) => now = other,
         }

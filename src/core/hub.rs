@@ -309,14 +309,21 @@ pub(super) unsafe fn retain(hub: *mut Hub) {
 /// # Safety
 /// The caller owns it.
 pub(super) unsafe fn release(hub: *mut Hub) {
-    // ORDERING: AcqRel, as in `Arc`: everything done with the hub happens before its end.
     // SAFETY: alive by the caller's reference.
-    if unsafe { (*hub).refs.fetch_sub(1, Ordering::AcqRel) } == 1 {
-        // SAFETY: that was the last reference.
-        let hub = unsafe { Box::from_raw(hub) };
-        let hooks = std::mem::take(&mut hub.lock().hooks);
+    let this = unsafe { &*hub };
+    this.life.look();
+    // ORDERING: AcqRel, as in `Arc`: everything done with the hub happens before its end.
+    if this.refs.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let hooks = std::mem::take(&mut this.lock().hooks);
         crate::error::panic::drop_quietly(hooks);
-        crate::error::panic::drop_quietly(hub);
+        // SAFETY: that was the last reference.
+        #[cfg(not(loom))]
+        crate::error::panic::drop_quietly(unsafe { Box::from_raw(hub) });
+        // SAFETY: as above.
+        #[cfg(loom)]
+        unsafe {
+            super::life::bury(hub, &this.life);
+        }
     }
 }
 
@@ -358,9 +365,9 @@ pub(super) unsafe fn materialize<'a, E>(head: *mut Head, make: impl FnOnce() -> 
     let mut known = hub.materialized.load(Ordering::Acquire).cast::<E>();
     if known.is_null() {
         let made = Box::into_raw(Box::new(make()));
-        // ORDERING: AcqRel publishes the reason, or sees the one that was published first.
+        // ORDERING: Release publishes the reason; Acquire sees the one that was published first.
         let exchanged =
-            hub.materialized.compare_exchange(ptr::null_mut(), made.cast(), Ordering::AcqRel, Ordering::Acquire);
+            hub.materialized.compare_exchange(ptr::null_mut(), made.cast(), Ordering::Release, Ordering::Acquire);
         match exchanged {
             Ok(_) => known = made,
             Err(first) => {
@@ -381,8 +388,8 @@ pub(super) unsafe fn materialize<'a, E>(head: *mut Head, make: impl FnOnce() -> 
 pub(super) unsafe fn take_materialized<E>(head: *mut Head) -> Option<E> {
     // SAFETY: alive by contract, and its hub with it.
     let hub = unsafe { (*head).hub().map(|hub| &*hub)? };
-    // ORDERING: AcqRel, pairs with `materialize`.
-    let known = hub.materialized.swap(ptr::null_mut(), Ordering::AcqRel).cast::<E>();
+    // ORDERING: Relaxed: those who made it are gone, and what they did happened before.
+    let known = hub.materialized.swap(ptr::null_mut(), Ordering::Relaxed).cast::<E>();
     // SAFETY: from a `Box<E>`, taken once.
     (!known.is_null()).then(|| *unsafe { Box::from_raw(known) })
 }

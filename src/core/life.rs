@@ -7,7 +7,7 @@
 #[cfg(not(loom))]
 pub(super) use real::Life;
 #[cfg(loom)]
-pub(super) use watched::{Life, free};
+pub(super) use watched::{Life, bury, free};
 
 #[cfg(not(loom))]
 mod real {
@@ -77,7 +77,12 @@ mod watched {
     /// must still live.
     pub(in super::super) unsafe fn free<B>(block: *mut B) {
         // SAFETY: every block starts with a head.
-        let life = unsafe { &(*block.cast::<Head>()).life };
+        unsafe { bury(block, &(*block.cast::<Head>()).life) }
+    }
+
+    /// # Safety
+    /// As [`free`], of a block that has its `life` elsewhere.
+    pub(in super::super) unsafe fn bury<B>(block: *mut B, life: &Life) {
         life.look();
         // SAFETY: nobody else has access: loom reports a look that is not ordered before this.
         life.alive.with_mut(|alive| unsafe { *alive = false });

@@ -228,12 +228,6 @@ impl Head {
         self.refs.load(Ordering::Acquire) & (COUNT | PRODUCER) == PRODUCER
     }
 
-    /// Only the child that waits on it, and its own producer, know this promise.
-    pub(super) fn is_known_to_one_child(&self) -> bool {
-        // ORDERING: Acquire, as `is_only_consumer`.
-        self.refs.load(Ordering::Acquire) & !(HANDLED | TRACKED) == Head::PENDING_REFS
-    }
-
     pub(super) fn mark_handled(&self) {
         // ORDERING: Relaxed. The flag is read after the last release, which happens after this in the same consumer.
         let now = self.refs.load(Ordering::Relaxed);

@@ -77,8 +77,9 @@ impl JobQueue {
     /// On the owner thread; the caller owns the reaction and hands it over unless this says `Closed`.
     #[inline]
     pub(super) unsafe fn push_local(&self, reaction: *mut Reaction) -> Push {
-        // ORDERING: Acquire pairs with the Release of `push_remote`, here and in `collect`.
-        if !self.inbox.load(Ordering::Acquire).is_null() {
+        // ORDERING: Relaxed: `collect` takes the inbox with Acquire. What was pushed before this (in the sense of happens-before)
+        // is seen.
+        if !self.inbox.load(Ordering::Relaxed).is_null() {
             self.collect();
         }
         // SAFETY: ours to hand over.
@@ -117,9 +118,9 @@ impl JobQueue {
 
     /// Wakes the loop if it sleeps. Calls the loop's hook: nothing may be held.
     pub(crate) fn notify(&self) {
-        // ORDERING: AcqRel: a read-modify-write against the one in `arm`. If it comes first, `arm` acquires the push that
+        // ORDERING: Release: a read-modify-write against the one in `arm`. If it comes first, `arm` acquires the push that
         // happened before it; if it comes second, it reads true and wakes.
-        if self.armed.swap(false, Ordering::AcqRel) {
+        if self.armed.swap(false, Ordering::Release) {
             (self.wake)();
         }
     }
@@ -128,10 +129,10 @@ impl JobQueue {
     pub(crate) fn arm(&self) -> bool {
         #[cfg(thenable_plant = "m14_looked_before_armed")]
         if self.is_empty() {
-            return !self.armed.swap(true, Ordering::AcqRel);
+            return !self.armed.swap(true, Ordering::Acquire);
         }
-        // ORDERING: AcqRel, see `notify`.
-        self.armed.swap(true, Ordering::AcqRel);
+        // ORDERING: Acquire, see `notify`.
+        self.armed.swap(true, Ordering::Acquire);
         if self.is_empty() {
             return true;
         }
@@ -141,18 +142,18 @@ impl JobQueue {
 
     /// Says that the loop is awake.
     pub(crate) fn disarm(&self) {
-        // ORDERING: Acquire, and a read-modify-write: a notification that found the loop disarmed already is seen here, and
-        // with it the push before it, which the loop is about to look for. (A plain store would hide it from `arm` too.)
+        // ORDERING: Relaxed, but a read-modify-write: it goes on with the release sequence of a notification that found the loop
+        // disarmed already, so that the next `arm` acquires the push before that. A plain store would hide it.
         #[cfg(not(thenable_plant = "m14_disarmed_blindly"))]
-        self.armed.swap(false, Ordering::Acquire);
+        self.armed.swap(false, Ordering::Relaxed);
         #[cfg(thenable_plant = "m14_disarmed_blindly")]
         self.armed.store(false, Ordering::Relaxed);
     }
 
     /// Whether no job waits. On the owner thread.
     pub(crate) fn is_empty(&self) -> bool {
-        // ORDERING: Acquire, see `push_local`.
-        let inbox = self.inbox.load(Ordering::Acquire);
+        // ORDERING: Relaxed, see `push_local`; after `arm` the push of who did not wake the loop is seen.
+        let inbox = self.inbox.load(Ordering::Relaxed);
         // SAFETY: on the owner thread.
         (inbox.is_null() || inbox == CLOSED) && self.local.with(|list| unsafe { (*list).first.is_null() })
     }
@@ -220,8 +221,8 @@ impl JobQueue {
         // A forgotten guard must not leave it current: on a closed loop's place nobody is alone any more.
         place::leave(self);
         self.collect();
-        // ORDERING: AcqRel: takes what was pushed since (Acquire); a push that fails sees a closed queue.
-        let mut top = self.inbox.swap(CLOSED, Ordering::AcqRel);
+        // ORDERING: Acquire: takes what was pushed since.
+        let mut top = self.inbox.swap(CLOSED, Ordering::Acquire);
         // SAFETY: on the owner thread.
         self.local.with_mut(|list| unsafe { (*list).closed = true });
         let mut rest = Vec::new();

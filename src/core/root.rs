@@ -329,6 +329,7 @@ impl<T, E> Clone for Producer<T, E> {
 impl<T, E> Drop for Producer<T, E> {
     #[inline]
     fn drop(&mut self) {
+        self.head().life.look();
         // ORDERING: Acquire: if ours is the only resolver, what the others did happened before. Otherwise AcqRel, as in
         // `Arc`. (With a companion the word is never 1: there somebody may become a resolver who is none.)
         let now = self.head().aux.load(Ordering::Acquire);

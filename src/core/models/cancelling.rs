@@ -147,6 +147,31 @@ fn loom_m20_cancel_against_the_last_resolver() {
 }
 
 #[test]
+fn loom_m20_a_canceller_goes() {
+    check("m20 the canceller and the last handle go", Threads::Two, || {
+        let (promise, settler) = kit::pending();
+        let canceller = promise.canceller();
+        settler.settle(Ok(Token::new(7))).unwrap();
+        drop(settler);
+        // One of the two frees the hub.
+        let going = spawn(move || drop(canceller));
+        drop(promise);
+        going.join();
+    });
+    check("m20 a canceller cancels while the last handle goes", Threads::Two, || {
+        let (promise, settler) = kit::pending();
+        promise.mark_handled();
+        let canceller = promise.canceller();
+        let going = spawn(move || {
+            let _ = canceller.cancel(CancelReason::from("stop"));
+        });
+        drop(promise);
+        drop(settler);
+        going.join();
+    });
+}
+
+#[test]
 fn loom_m20_cancel_against_a_member() {
     check("m20 a combinator and its input", Threads::Three, || {
         let home = Loop::new();

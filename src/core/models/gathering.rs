@@ -49,4 +49,21 @@ fn loom_m18_all_against_its_inputs() {
         assert_eq!(log.entries(), [2]);
         home.end();
     });
+    check("m18 the loop closes", Threads::Two, || {
+        let mut home = Loop::new();
+        let (first, resolver) = kit::pending();
+        let (second, late) = kit::pending();
+        let inputs = vec![Promise::from_handle(first), Promise::from_handle(second)];
+        let settling = spawn(move || drop(late.settle(Ok(Token::new(2)))));
+        resolver.settle(Ok(Token::new(1))).unwrap();
+        let all = gather(inputs, All { missing: 2, outcome: None }, Location::caller()).into_handle();
+        // The first one has come; the second one finds a closed loop, or comes too.
+        home.drain();
+        home.close();
+        drop(home);
+        settling.join();
+        all.mark_handled();
+        assert_ne!(all.status(), crate::core::Status::Pending);
+        drop(all);
+    });
 }

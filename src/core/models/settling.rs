@@ -168,6 +168,15 @@ fn loom_m04_last_resolver_dropped() {
         drop(promise);
         looking.join();
     });
+    check("m04 two resolvers and no handle", Threads::Two, || {
+        let (promise, first) = kit::pending();
+        let second = first.clone();
+        promise.mark_handled();
+        drop(promise);
+        let dropping = spawn(move || drop(first));
+        drop(second);
+        dropping.join();
+    });
     check("m04 two resolvers", Threads::Two, || {
         let (promise, first) = kit::pending();
         let second = first.clone();
