@@ -157,12 +157,17 @@ unsafe fn stop_followed(reaction: *mut Reaction, reason: &CancelReason, site: Si
         if source.is_null() || (*reaction).mode() != Mode::Start {
             return None;
         }
-        let stopped =
-            !(*source).state().is_settled() && (*source).is_only_consumer() && override_settle(source, reason, site);
-        stopped.then(|| {
-            (*source).retain();
-            source
-        })
+        if (*source).state().is_settled() || !(*source).is_only_consumer() {
+            return None;
+        }
+        // Foreign code may run in here, and the start job in that: a share of our own, after the hub.
+        hub::ensure(source);
+        (*source).retain();
+        if override_settle(source, reason, site) {
+            return Some(source);
+        }
+        release_consumer(source);
+        None
     }
 }
 

@@ -220,8 +220,8 @@ unsafe fn finish_local(head: *mut Head, word: Word, rejected: bool) {
     // SAFETY: by contract; rule 10.
     unsafe {
         (*head).untrack();
-        // ORDERING: Release, as in `exchange`.
-        (*head).word.store(word.settled(rejected).0, Ordering::Release);
+        // ORDERING: Relaxed, as in `link_locally`.
+        (*head).word.store(word.settled(rejected).0, Ordering::Relaxed);
         let child = word.reaction();
         // It has the only consumer share; with ours it owns the whole promise (rule 5).
         (*child).give_producer();
@@ -233,8 +233,16 @@ unsafe fn finish_local(head: *mut Head, word: Word, rejected: bool) {
 unsafe fn publish_derived(head: *mut Head, rejected: bool) -> bool {
     // SAFETY: by `finish`'s contract.
     unsafe {
+        // The count first: a consumer that has gone since has left its hub behind.
+        #[cfg(not(thenable_plant = "m23_word_before_count"))]
+        let alone = (*head).is_only_producer();
         let word = (*head).state();
-        if !word.has_hub() && (*head).is_only_producer() {
+        #[cfg(thenable_plant = "m23_word_before_count")]
+        let alone = {
+            loom::thread::yield_now();
+            (*head).is_only_producer()
+        };
+        if alone && !word.has_hub() {
             // Nobody will ever look.
             (*head).untrack();
             // ORDERING: Relaxed, nobody else is left.

@@ -67,6 +67,20 @@ struct Gather<T, E, C: Collect<T, E>> {
     members: Slab<T, E, C>,
 }
 
+impl<T, E, C: Collect<T, E>> Gather<T, E, C> {
+    /// On the gather's place, which is open: nobody else touches what is the place's alone.
+    #[inline]
+    fn is_alone(&self) -> bool {
+        place::is_current(self.place)
+    }
+
+    /// The collector, if nobody has it.
+    #[inline]
+    fn take_collect(&self) -> Option<C> {
+        if self.is_alone() { self.collect.take_alone() } else { self.collect.take() }
+    }
+}
+
 /// The members: made as a boxed slice, and from then on reached through this pointer, by whoever owns one of them.
 struct Slab<T, E, C: Collect<T, E>> {
     first: *mut Member<T, E, C>,
@@ -140,7 +154,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Endable for Shared<
 
     fn fail(&self, fault: Fault) {
         let ending = Ending(Some(self.clone()), fault);
-        if place::is_current(self.companion().place) {
+        if self.companion().is_alone() {
             return drop(ending);
         }
         // There, or here when its loop has closed.
@@ -150,7 +164,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Endable for Shared<
 
 /// Fails on its place, or after that has closed.
 fn fail<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, fault: Fault) {
-    let collect = shared.companion().collect.take();
+    let collect = shared.companion().take_collect();
     shared.fault(fault);
     panic::drop_quietly(collect);
 }
@@ -288,7 +302,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Linking<T, E, C> {
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Linking<T, E, C> {
     fn drop(&mut self) {
         let Some(shared) = self.0.take() else { return };
-        let collect = shared.companion().collect.take();
+        let collect = shared.companion().take_collect();
         shared.fault(Fault::LoopClosed);
         for index in 0..shared.companion().members.len {
             let member = shared.companion().members.get(index).cast::<Reaction>();
@@ -297,7 +311,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Linking<T,
                 let source = (*member).source();
                 (*member).set_source(ptr::null_mut());
                 cancel::leave(source, false, None);
-                drop(Leaving::<T, E, C> { shared: Shared::<T, E, C>::alias(shared.as_head()), alone: false });
+                drop(Leaving::<T, E, C>(Shared::<T, E, C>::alias(shared.as_head())));
             }
         }
         panic::drop_quietly(collect);
@@ -326,40 +340,36 @@ unsafe fn link_all<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(share
     ready.flush();
 }
 
-/// A member that runs, is taken off or discarded: it leaves when this is dropped.
-struct Leaving<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> {
-    /// Of the members' part, which lasts as long as one of them is left.
-    shared: ManuallyDrop<Shared<T, E, C>>,
-    /// On the gather's place, which is open.
-    alone: bool,
-}
+/// A member that runs, is taken off or discarded: it leaves when this is dropped. Of the members' part, which lasts as long as
+/// one of them is left.
+struct Leaving<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(ManuallyDrop<Shared<T, E, C>>);
 
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Leaving<T, E, C> {
     /// # Safety
-    /// Called once per member, which has been linked; `alone`: on the gather's place, which is open.
-    unsafe fn new(member: *mut Member<T, E, C>, alone: bool) -> Self {
+    /// Called once per member, which has been linked.
+    unsafe fn new(member: *mut Member<T, E, C>) -> Self {
         // SAFETY: alive by the members' part.
-        Self { shared: unsafe { Shared::<T, E, C>::alias((*member).result) }, alone }
+        Self(unsafe { Shared::<T, E, C>::alias((*member).result) })
     }
 }
 
 impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Leaving<T, E, C> {
     #[inline]
     fn drop(&mut self) {
-        let left = &self.shared.companion().left;
-        let before = if self.alone {
+        let gather = self.0.companion();
+        let before = if gather.is_alone() {
             // ORDERING of both: Relaxed. Until the loop closes this thread alone counts, and those who discard members later
-            // have seen the closed queue, or the word of the member's input.
-            let before = left.load(Ordering::Relaxed);
-            left.store(before - 1, Ordering::Relaxed);
+            // have found the queue closed.
+            let before = gather.left.load(Ordering::Relaxed);
+            gather.left.store(before - 1, Ordering::Relaxed);
             before
         } else {
             // ORDERING: AcqRel, as in `Arc`.
-            left.fetch_sub(1, Ordering::AcqRel)
+            gather.left.fetch_sub(1, Ordering::AcqRel)
         };
         if before == 1 {
             // SAFETY: the members' part, which was not given back before.
-            unsafe { ManuallyDrop::drop(&mut self.shared) };
+            unsafe { ManuallyDrop::drop(&mut self.0) };
         }
     }
 }
@@ -373,7 +383,6 @@ type OffTheQueue<T, E, C> = (Leaving<T, E, C>, usize, *mut Head, bool);
 /// Called once per member, by whoever runs or discards it.
 unsafe fn off_the_queue<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
     reaction: *mut Reaction,
-    alone: bool,
 ) -> Option<OffTheQueue<T, E, C>> {
     // SAFETY: the member is the caller's until it leaves the slab.
     unsafe {
@@ -382,7 +391,7 @@ unsafe fn off_the_queue<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
         let with_producer = (*reaction).owns_producer();
         let taken = (*member).taken.get();
         (*reaction).set_source(ptr::null_mut());
-        let (leaving, index) = (Leaving::new(member, alone), (*member).index as usize);
+        let (leaving, index) = (Leaving::new(member), (*member).index as usize);
         if taken {
             if with_producer {
                 // This share is what kept the input alive.
@@ -396,10 +405,10 @@ unsafe fn off_the_queue<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
 
 unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction) {
     // SAFETY: the runner owns the member until it leaves the slab.
-    let off = unsafe { off_the_queue::<T, E, C>(reaction, true) };
+    let off = unsafe { off_the_queue::<T, E, C>(reaction) };
     let Some((leaving, index, source, with_producer)) = off else { return };
-    let shared = &*leaving.shared;
-    let Some(mut collect) = shared.companion().collect.take_alone() else {
+    let shared = &*leaving.0;
+    let Some(mut collect) = shared.companion().take_collect() else {
         // SAFETY: the member's share, and the producer's if it came with it.
         return unsafe { cancel::leave(source, with_producer, None) };
     };
@@ -421,19 +430,19 @@ unsafe fn run<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: 
 
 unsafe fn discard<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(reaction: *mut Reaction, fault: Fault) {
     // SAFETY: a discarded member belongs to whoever discards it.
-    let off = unsafe { off_the_queue::<T, E, C>(reaction, false) };
+    let off = unsafe { off_the_queue::<T, E, C>(reaction) };
     let Some((leaving, _, source, with_producer)) = off else { return };
     // SAFETY: the member's share, and the producer's if it came with it.
     unsafe { cancel::leave(source, with_producer, None) };
-    let collect = leaving.shared.companion().collect.take();
+    let collect = leaving.0.companion().take_collect();
     panic::drop_quietly(collect);
     // The loop is gone: the other members are discarded as their inputs settle.
-    leaving.shared.fault(fault);
+    leaving.0.fault(fault);
 }
 
 /// On the gather's place.
 fn end<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>) {
-    let collect = shared.companion().collect.take_alone();
+    let collect = shared.companion().take_collect();
     if let Some(collect) = collect {
         finish(shared, 0, collect);
     }
@@ -441,7 +450,7 @@ fn end<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T
 
 /// On the gather's place: its promise was cancelled.
 fn abandon<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(shared: &Shared<T, E, C>, reason: &CancelReason) {
-    let collect = shared.companion().collect.take_alone();
+    let collect = shared.companion().take_collect();
     release_rest(shared, 0, Some(reason));
     panic::drop_quietly(collect);
 }
@@ -501,7 +510,7 @@ unsafe fn take_source<T: Send + 'static, E: Send + 'static, C: Collect<T, E>>(
         if reaction::unlink(source, member.cast()) {
             // It will not run: it leaves now.
             (*member).reaction.set_source(ptr::null_mut());
-            drop(Leaving::<T, E, C>::new(member, true));
+            drop(Leaving::<T, E, C>::new(member));
         } else {
             // It is on its way into the queue, perhaps with the producer's share: it leaves when it runs.
             (*member).taken.set(cfg!(not(thenable_plant = "m18_source_taken_twice")));

@@ -329,11 +329,15 @@ pub(super) unsafe fn release(hub: *mut Hub) {
 
 /// Leaves the two functions for later consumers.
 pub(super) fn set_cloners<T, E>(hub: &Hub, cloners: &Cloners<T, E>) {
-    // ORDERING: Relaxed, here and in `cloners`: who clones an outcome has a share that was made after this, and came to it by
-    // whatever brought the share there.
-    if hub.clone_reason.load(Ordering::Relaxed).is_null() {
+    // ORDERING: Release and Acquire: who finds that another thread has set them has both. Relaxed in `cloners`: who clones an
+    // outcome has a share that was made after this, and came to it by whatever brought the share there.
+    let (load, store) = match cfg!(thenable_plant = "m09_cloners_torn") {
+        false => (Ordering::Acquire, Ordering::Release),
+        true => (Ordering::Relaxed, Ordering::Relaxed),
+    };
+    if hub.clone_reason.load(load).is_null() {
         hub.clone_value.store(cloners.value as *mut (), Ordering::Relaxed);
-        hub.clone_reason.store(cloners.reason as *mut (), Ordering::Relaxed);
+        hub.clone_reason.store(cloners.reason as *mut (), store);
     }
 }
 

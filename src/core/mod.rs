@@ -69,8 +69,8 @@
 //!     word says DECIDED too, which a derived promise has no other use for: the reaction is *local*. From there on nobody else
 //!     comes by: the share is the reaction's, which is taken off on its place only, and the producer runs on the same place. So
 //!     neither registering nor settling takes a read-modify-write, only a load and a store; nor does dropping the only handle
-//!     on that place. Once the loop has closed its reactions are discarded, on any thread, by exchanges that acquire what was
-//!     stored.
+//!     on that place. Once the loop has closed its reactions are discarded, on any thread: whoever does that has found the
+//!     queue closed, and so sees what was stored.
 
 #![expect(unsafe_code, reason = "the core is where the crate's unsafe code lives")]
 

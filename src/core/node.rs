@@ -222,7 +222,8 @@ impl Head {
         self.refs.load(Ordering::Relaxed) & COUNT != 0
     }
 
-    /// Nobody but its producer knows this promise, which has no hub: so nobody ever will.
+    /// Only the producer has a share of this promise. If there is no hub either, by a look at the word that comes after this one,
+    /// nobody else ever will.
     pub(super) fn is_only_producer(&self) -> bool {
         // ORDERING: Acquire, as `is_only_consumer`.
         self.refs.load(Ordering::Acquire) & (COUNT | PRODUCER) == PRODUCER
@@ -332,17 +333,17 @@ pub(super) unsafe fn release_handle(head: *mut Head) {
     // SAFETY: alive by the caller's share; a derived promise is a reaction, whose place never changes.
     unsafe {
         let this = &*head;
-        // ORDERING: Relaxed: the consumer is the caller, and the producer of a pending promise is of this thread.
+        // ORDERING: Relaxed: the consumer is the caller, and the producer of a pending promise is of this thread. (That of a settled
+        // one may have gone to a reaction elsewhere.)
         let refs = this.refs.load(Ordering::Relaxed);
         if refs & (COUNT | PRODUCER) == Head::PENDING_REFS
             && this.vtable.kind == Kind::Derived
             && place::is_current((*head.cast::<Reaction>()).place())
-            && !this.state().has_hub()
+            && (this.state() == Word::PENDING
+                || (cfg!(thenable_plant = "m22_dropped_settled") && !this.state().has_hub()))
         {
-            // ORDERING: Release, as in `release`, for who discards the promise once the loop has closed.
-            let order =
-                if cfg!(thenable_plant = "m22_drop_unpublished") { Ordering::Relaxed } else { Ordering::Release };
-            return this.refs.store(refs - 1, order);
+            // ORDERING: Relaxed, as in `link_locally`.
+            return this.refs.store(refs - 1, Ordering::Relaxed);
         }
         release_consumer(head);
     }
@@ -363,7 +364,8 @@ unsafe fn release(head: *mut Head, share: u32) {
     // SAFETY: alive by the caller's share.
     let (refs, has_hub) = unsafe { (&(*head).refs, (*head).state().has_hub()) };
     // ORDERING: Acquire: when ours is the only share, what the others did happened before the free. Without a hub nobody
-    // can make a share who has none (`try_retain`), so the answer stays true.
+    // can make a share who has none (`try_retain`), so the answer stays true. (If a hub came and its consumer went between the
+    // two looks, the promise is settled, for only then a producer gives back: `try_retain` is for pending ones.)
     if has_hub || refs.load(Ordering::Acquire) & (COUNT | PRODUCER) != share {
         // ORDERING: Release publishes what we did with the promise; Acquire is for the one who turns out to be last.
         let order = if cfg!(thenable_plant = "m05_release_too_weak") { Ordering::Relaxed } else { Ordering::AcqRel };

@@ -65,13 +65,19 @@ fn write<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
 pub(crate) fn register(tracks: bool, wake: impl Fn() + Send + Sync + 'static) -> Arc<JobQueue> {
     write(|registry| {
         // One more than the newest; after 2^27 loops the numbers start again, and one in use is passed over.
-        let mut id = (LAST.get() | TRACKING) + 1;
+        let before = LAST.get();
+        let mut id = (before | TRACKING) + 1;
         while id >= PLACES || registry.contains_key(&id) || registry.contains_key(&(id | TRACKING)) {
             id = if id >= PLACES { TRACKING + 1 } else { id + TRACKING + 1 };
         }
         LAST.set(id);
+        // ORDERING of both: Relaxed, under the registry's lock.
+        if id < before {
+            WRAPPED.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
         let id = if tracks { id | TRACKING } else { id };
-        let queue = Arc::new(JobQueue::new(id, Box::new(wake)));
+        let wrapped = WRAPPED.load(std::sync::atomic::Ordering::Relaxed);
+        let queue = Arc::new(JobQueue::new(id, wrapped, Box::new(wake)));
         registry.insert(id, queue.clone());
         queue
     })
@@ -132,6 +138,9 @@ pub(super) fn notify(id: PlaceId) {
     }
 }
 
+/// The numbers have started again.
+static WRAPPED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
 /// The newest number given out; changed under the registry's lock only.
 struct Last(std::sync::atomic::AtomicU32);
 static LAST: Last = Last(std::sync::atomic::AtomicU32::new(0));
@@ -169,10 +178,11 @@ pub(super) fn with_current<R>(id: PlaceId, f: impl FnOnce(&JobQueue) -> R) -> Op
         .flatten()
 }
 
-/// Whether this place is current on this thread: its loop is open, and its queue is this thread's.
+/// Whether this place is current on this thread: its loop is open, and nobody but this thread works for it. (Of a number that
+/// was given out before, the loop that had it may have left reactions behind, which others discard.)
 #[inline(always)]
 pub(super) fn is_current(id: PlaceId) -> bool {
-    with_current(id, |_| ()).is_some() || cfg!(thenable_plant = "m22_from_anywhere")
+    with_current(id, |queue| !queue.has_used_number()).unwrap_or(cfg!(thenable_plant = "m22_from_anywhere"))
 }
 
 /// The place that is current on this thread.

@@ -30,6 +30,7 @@ pub(crate) enum Push {
 /// See the module documentation.
 pub(crate) struct JobQueue {
     id: PlaceId,
+    used_number: bool,
     owner: u64,
     local: UnsafeCell<List>,
     inbox: AtomicPtr<Reaction>,
@@ -51,9 +52,10 @@ unsafe impl Sync for JobQueue {}
 const CLOSED: *mut Reaction = ptr::without_provenance_mut(1);
 
 impl JobQueue {
-    pub(super) fn new(id: PlaceId, wake: Box<dyn Fn() + Send + Sync>) -> Self {
+    pub(super) fn new(id: PlaceId, used_number: bool, wake: Box<dyn Fn() + Send + Sync>) -> Self {
         Self {
             id,
+            used_number,
             owner: thread_number(),
             local: UnsafeCell::new(List { first: ptr::null_mut(), last: ptr::null_mut(), closed: false }),
             inbox: AtomicPtr::new(ptr::null_mut()),
@@ -65,6 +67,12 @@ impl JobQueue {
     #[inline(always)]
     pub(crate) fn id(&self) -> PlaceId {
         self.id
+    }
+
+    /// Another loop had this number before.
+    #[inline(always)]
+    pub(super) fn has_used_number(&self) -> bool {
+        self.used_number
     }
 
     pub(super) fn assert_owner(&self) {
@@ -99,8 +107,10 @@ impl JobQueue {
     /// # Safety
     /// The caller owns the reaction and hands it over unless this says `Closed`.
     pub(super) unsafe fn push_remote(&self, reaction: *mut Reaction) -> Push {
-        // ORDERING: Relaxed, the exchange decides.
-        let mut top = self.inbox.load(Ordering::Relaxed);
+        // ORDERING: Acquire, here and where the exchange fails, pairs with `close`: who finds the queue closed discards the reaction,
+        // and sees what its place did before without read-modify-writes (rule 10, and the gather).
+        let closed = if cfg!(thenable_plant = "m22_closed_unseen") { Ordering::Relaxed } else { Ordering::Acquire };
+        let mut top = self.inbox.load(closed);
         loop {
             if top == CLOSED && cfg!(not(thenable_plant = "m15_closed_takes_jobs")) {
                 return Push::Closed;
@@ -108,7 +118,7 @@ impl JobQueue {
             // SAFETY: ours until the exchange succeeds.
             unsafe { (*reaction).set_next(top) };
             // ORDERING: Release publishes the job and the link; pairs with Acquire in `collect`.
-            match self.inbox.compare_exchange_weak(top, reaction, Ordering::Release, Ordering::Relaxed) {
+            match self.inbox.compare_exchange_weak(top, reaction, Ordering::Release, closed) {
                 // On a stack that was not empty somebody else has woken the loop, which has not collected since.
                 Ok(_) => return if top.is_null() { Push::Wake } else { Push::Done },
                 Err(now) => top = now,
@@ -221,8 +231,8 @@ impl JobQueue {
         // A forgotten guard must not leave it current: on a closed loop's place nobody is alone any more.
         place::leave(self);
         self.collect();
-        // ORDERING: Acquire: takes what was pushed since.
-        let mut top = self.inbox.swap(CLOSED, Ordering::Acquire);
+        // ORDERING: AcqRel: takes what was pushed since; a push that fails sees what was done before.
+        let mut top = self.inbox.swap(CLOSED, Ordering::AcqRel);
         // SAFETY: on the owner thread.
         self.local.with_mut(|list| unsafe { (*list).closed = true });
         let mut rest = Vec::new();

@@ -166,9 +166,9 @@ unsafe fn link_locally(head: *mut Head, reaction: *mut Reaction) -> bool {
             return false;
         }
         (*reaction).set_next(ptr::null_mut());
-        // ORDERING: Release publishes the reaction to who discards the promise, on any thread, once the loop has closed.
-        let order = if cfg!(thenable_plant = "m22_link_unpublished") { Ordering::Relaxed } else { Ordering::Release };
-        (*head).word.store(Word::local(reaction).0, order);
+        // ORDERING: Relaxed. The next one to touch the word is this thread, or has it from this thread, or has found the queue
+        // closed.
+        (*head).word.store(Word::local(reaction).0, Ordering::Relaxed);
         true
     }
 }

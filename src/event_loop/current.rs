@@ -18,19 +18,25 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 thread_local_value! {
-    static LOOPS: RefCell<Vec<Arc<LoopShared>>> = RefCell::new(Vec::new());
+    /// The loops that are current, the newest last, each with a number of its own.
+    static LOOPS: RefCell<Vec<(u64, Arc<LoopShared>)>> = RefCell::new(Vec::new());
 }
 
 /// A loop being current on this thread.
 pub(super) struct Current {
-    shared: Arc<LoopShared>,
+    serial: u64,
     _entered: Entered,
 }
 
 impl Current {
     pub(super) fn new(shared: &Arc<LoopShared>) -> Self {
-        let _ = LOOPS.try_with(|loops| loops.borrow_mut().push(shared.clone()));
-        Self { shared: shared.clone(), _entered: Entered::new(shared.queue.clone()) }
+        let serial = LOOPS.try_with(|loops| {
+            let mut loops = loops.borrow_mut();
+            let serial = loops.last().map_or(0, |(serial, _)| serial + 1);
+            loops.push((serial, shared.clone()));
+            serial
+        });
+        Self { serial: serial.unwrap_or(0), _entered: Entered::new(shared.queue.clone()) }
     }
 }
 
@@ -38,7 +44,7 @@ impl Drop for Current {
     fn drop(&mut self) {
         let left = LOOPS.try_with(|loops| {
             let mut loops = loops.borrow_mut();
-            let mine = loops.iter().rposition(|known| Arc::ptr_eq(known, &self.shared));
+            let mine = loops.iter().position(|(serial, _)| *serial == self.serial);
             mine.map(|index| loops.remove(index))
         });
         drop(left);
@@ -50,7 +56,7 @@ pub(super) fn forget(shared: &Arc<LoopShared>) {
     let forgotten: Option<Vec<_>> = LOOPS
         .try_with(|loops| {
             let mut loops = loops.borrow_mut();
-            let (gone, rest) = loops.drain(..).partition(|known| Arc::ptr_eq(known, shared));
+            let (gone, rest) = loops.drain(..).partition(|(_, known)| Arc::ptr_eq(known, shared));
             *loops = rest;
             gone
         })
@@ -59,7 +65,7 @@ pub(super) fn forget(shared: &Arc<LoopShared>) {
 }
 
 pub(super) fn current() -> Option<Arc<LoopShared>> {
-    LOOPS.try_with(|loops| loops.borrow().last().cloned()).ok().flatten()
+    LOOPS.try_with(|loops| loops.borrow().last().map(|(_, shared)| shared.clone())).ok().flatten()
 }
 
 #[cfg(not(shuttle))]
@@ -67,6 +73,7 @@ pub(super) fn current() -> Option<Arc<LoopShared>> {
 #[cfg(not(shuttle))]
 const RETRY: Duration = Duration::from_millis(100);
 
+#[cfg(not(shuttle))]
 static GLOBAL: OnceCell<Arc<LoopShared>> = OnceCell::new();
 
 /// Shuttle's executions end with their last thread, and the global loop's never ends: there it is as if it could not be

@@ -272,6 +272,7 @@ impl EventLoop {
         if turns(&mut driver) {
             return true;
         }
+        crate::core::tidy();
         // Nothing is ready: from now on the first new thing wakes the pumper, once.
         let mut watch = driver.watch();
         let news = Arc::new(News { shared: self.shared.clone(), came: AtomicBool::new(false) });

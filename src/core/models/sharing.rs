@@ -71,6 +71,20 @@ fn loom_m09_clone_drop_settle() {
         home.drain();
         home.end();
     });
+    // Two threads, but with a bound: without one there are millions of executions.
+    check("m09 two clone it first", Threads::Three, || {
+        let promise = std::sync::Arc::new(crate::core::settled(Ok(Token::new(7)), std::panic::Location::caller()));
+        let theirs = promise.clone();
+        let cloning = spawn(move || {
+            drop(kit::clone(&theirs));
+            drop(theirs);
+        });
+        let mut clone = kit::clone(&promise);
+        let outcome = kit::poll(&mut clone, &kit::Bell::new());
+        assert!(matches!(outcome, Some(Ok(Token { kind: 7, .. }))));
+        drop((clone, promise));
+        cloning.join();
+    });
     check("m09 the first clone", Threads::Two, || {
         let (promise, settler) = kit::pending();
         let settling = spawn(move || settler.settle(Ok(Token::new(7))).unwrap());

@@ -1,9 +1,11 @@
 //! Cancellations that came to nothing.
 
-use std::sync::Arc;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use thenable::{EventLoop, LoopHandle, Promise, Retry, State};
+use thenable::{CancelOutcome, EventLoop, LoopHandle, Promise, Resolver, Retry, State};
 
 /// More than this many rounds are never wanted.
 const ROUNDS: usize = 1000;
@@ -60,4 +62,37 @@ fn a_cancelled_retry_makes_all_of_its_attempts() {
         let made = made.load(Ordering::Relaxed);
         assert!((rounds..=rounds + 1).contains(&made), "cancelled after {rounds} attempts, and {made} were made");
     }
+}
+
+std::thread_local! {
+    static PUMPED: Rc<EventLoop> = Rc::new(EventLoop::new());
+}
+
+fn pumped() -> Rc<EventLoop> {
+    PUMPED.try_with(Rc::clone).unwrap()
+}
+
+/// A cancellation stopped the promise that a link was about to follow, without a share of its own. A cancel hook of that
+/// promise dropped the last resolver and pumped the loop, whose start job gave back the last share; then the cancellation
+/// used the freed promise. (The address sanitizer sees it.)
+#[test]
+fn the_cancelled_promise_is_freed_by_its_own_hook() {
+    let event_loop = pumped();
+    let _current = event_loop.enter();
+    let (inner, resolver) = Promise::<String>::with_resolvers();
+    let last: Arc<Mutex<Option<Resolver<String>>>> = Arc::default();
+    let (taken, hooks) = (last.clone(), Arc::new(AtomicUsize::new(0)));
+    let ran = hooks.clone();
+    resolver.on_cancel(move |_| {
+        drop(taken.lock().unwrap().take());
+        while pumped().run_ready(Duration::from_millis(10)) {}
+        ran.fetch_add(1, Ordering::Relaxed);
+    });
+    *last.lock().unwrap() = Some(resolver);
+    let outer = Promise::resolve(1).then(move |_: i32| inner);
+    // One job, the handler: the start job stays in the queue.
+    event_loop.run_ready(Duration::ZERO);
+    assert!(outer.is_pending());
+    assert_eq!(outer.cancel("stop"), CancelOutcome::Cancelled);
+    assert_eq!(hooks.load(Ordering::Relaxed), 1);
 }

@@ -115,3 +115,20 @@ fn closed_loop_stays_current_when_its_guard_was_forgotten() {
     };
     watchdog(LIMIT, || std::thread::spawn(on_a_thread_of_its_own).join().unwrap());
 }
+
+/// One loop was entered, another one, and the first again; the oldest guard was dropped first. The thread took away the newest
+/// entry of that loop instead: handlers ran on the first loop, and timers and tasks went to the second.
+#[test]
+fn guards_of_one_loop_are_confused() {
+    let (first, second) = (EventLoop::new(), EventLoop::new());
+    let oldest = first.enter();
+    let middle = second.enter();
+    let newest = first.enter();
+    drop(oldest);
+    let (handler, task) = (Promise::resolve(1).map(|n| n + 1), Promise::spawn(async { Ok(1) }));
+    while second.tick() {}
+    assert!(handler.is_pending() && task.is_pending());
+    while first.tick() {}
+    assert!(handler.is_fulfilled() && task.is_fulfilled());
+    drop((newest, middle));
+}
