@@ -131,10 +131,10 @@ pub(super) fn find(id: PlaceId) -> Option<Arc<JobQueue>> {
     Some(queue)
 }
 
-/// Wakes the loop if it sleeps.
-pub(super) fn notify(id: PlaceId) {
+/// Wakes the loop, after `Push::Wake`.
+pub(super) fn wake(id: PlaceId) {
     if let Some(queue) = find(id) {
-        queue.notify();
+        queue.wake();
     }
 }
 

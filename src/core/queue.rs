@@ -4,15 +4,15 @@
 //! with one swap and reverses. The owner takes the inbox before it appends to the local list, so that what was pushed
 //! remotely before a local push (in the sense of happens-before) also runs before it.
 //!
-//! `armed` is the handshake with a loop that goes to sleep: the loop sets it, then looks once more whether there is work;
-//! a pusher adds work, then takes it back to false, and who took it from true to false wakes the loop. Both are
-//! read-modify-writes of one word, so one of the two sees the other: no wake-up is lost, and none is doubled.
+//! The inbox says too whether the loop sleeps: with no job in it, the loop sets it to `ARMED` before it goes to sleep, and whoever
+//! replaces `ARMED`, by a job or to tell other news, wakes the loop. All of these are read-modify-writes of one word, and so
+//! either the loop sees what came or its bringer sees the loop asleep: no wake-up is lost, and none is doubled.
 
 use super::place::{self, PlaceId};
 use super::reaction::Reaction;
 use super::trampoline::{self, Work};
 use crate::error::Fault;
-use crate::primitive::{AtomicBool, AtomicPtr, Ordering, UnsafeCell, thread_local_value};
+use crate::primitive::{AtomicPtr, Ordering, UnsafeCell, thread_local_value};
 use std::cell::Cell;
 use std::ptr;
 
@@ -21,7 +21,7 @@ use std::ptr;
 #[must_use = "a loop may have to be woken, or the job is still the caller's"]
 pub(crate) enum Push {
     Done,
-    /// Done, and `notify` must follow.
+    /// Done, and `wake` must follow: the queue is disarmed for it.
     Wake,
     /// Not pushed: the queue is closed.
     Closed,
@@ -32,16 +32,23 @@ pub(crate) struct JobQueue {
     id: PlaceId,
     used_number: bool,
     owner: u64,
-    local: UnsafeCell<List>,
-    inbox: AtomicPtr<Reaction>,
-    armed: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
+    local: Apart<UnsafeCell<List>>,
+    /// Null, `ARMED`, `CLOSED`, or the job that came last.
+    inbox: Apart<AtomicPtr<Reaction>>,
 }
+
+/// On cache lines of its own: the owner writes `local` with each job, and the other threads `inbox`. Two lines, as processors
+/// fetch them in pairs.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 struct List {
     first: *mut Reaction,
     last: *mut Reaction,
     closed: bool,
+    /// The last jobs came from the inbox, and the queue was not empty since.
+    fed: bool,
 }
 
 // SAFETY: `local` is touched on the owner thread only, everything else is atomic or immutable.
@@ -50,6 +57,17 @@ unsafe impl Send for JobQueue {}
 unsafe impl Sync for JobQueue {}
 
 const CLOSED: *mut Reaction = ptr::without_provenance_mut(1);
+const ARMED: *mut Reaction = ptr::without_provenance_mut(2);
+
+/// How long a loop that has caught up with those who feed it leaves them alone: about half a microsecond. Neck and neck they
+/// would take the same cache lines from each other with every job, which costs all of them more than the start does.
+const FEEDERS_START_SPINS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 32 };
+
+/// An inbox that holds a job.
+#[inline(always)]
+fn is_job(inbox: *mut Reaction) -> bool {
+    inbox.addr() > ARMED.addr()
+}
 
 impl JobQueue {
     pub(super) fn new(id: PlaceId, used_number: bool, wake: Box<dyn Fn() + Send + Sync>) -> Self {
@@ -57,10 +75,14 @@ impl JobQueue {
             id,
             used_number,
             owner: thread_number(),
-            local: UnsafeCell::new(List { first: ptr::null_mut(), last: ptr::null_mut(), closed: false }),
-            inbox: AtomicPtr::new(ptr::null_mut()),
-            armed: AtomicBool::new(false),
             wake,
+            local: Apart(UnsafeCell::new(List {
+                first: ptr::null_mut(),
+                last: ptr::null_mut(),
+                closed: false,
+                fed: false,
+            })),
+            inbox: Apart(AtomicPtr::new(ptr::null_mut())),
         }
     }
 
@@ -86,20 +108,19 @@ impl JobQueue {
     #[inline]
     pub(super) unsafe fn push_local(&self, reaction: *mut Reaction) -> Push {
         // ORDERING: Relaxed: `collect` takes the inbox with Acquire. What was pushed before this (in the sense of happens-before)
-        // is seen.
-        if !self.inbox.load(Ordering::Relaxed).is_null() {
+        // is seen; that it is armed was this very thread's doing.
+        let inbox = self.inbox.0.load(Ordering::Relaxed);
+        if is_job(inbox) {
             self.collect();
         }
         // SAFETY: ours to hand over.
         unsafe { (*reaction).set_next(ptr::null_mut()) };
         // SAFETY: on the owner thread, and nothing in here runs foreign code.
-        let closed = self.local.with_mut(|list| unsafe { (*list).append(reaction, reaction) });
+        let closed = self.local.0.with_mut(|list| unsafe { (*list).append(reaction, reaction) });
         if closed {
             return Push::Closed;
         }
-        // ORDERING: Relaxed: `armed` is set by this very thread; a remote change to false only means that somebody
-        // else wakes the loop.
-        if self.armed.load(Ordering::Relaxed) { Push::Wake } else { Push::Done }
+        if inbox == ARMED && self.disarm() { Push::Wake } else { Push::Done }
     }
 
     /// Pushes a job from any thread.
@@ -110,62 +131,76 @@ impl JobQueue {
         // ORDERING: Acquire, here and where the exchange fails, pairs with `close`: who finds the queue closed discards the reaction,
         // and sees what its place did before without read-modify-writes (rule 10, and the gather).
         let closed = if cfg!(thenable_plant = "m22_closed_unseen") { Ordering::Relaxed } else { Ordering::Acquire };
-        let mut top = self.inbox.load(closed);
+        let mut top = self.inbox.0.load(closed);
         loop {
             if top == CLOSED && cfg!(not(thenable_plant = "m15_closed_takes_jobs")) {
                 return Push::Closed;
             }
             // SAFETY: ours until the exchange succeeds.
-            unsafe { (*reaction).set_next(top) };
+            unsafe { (*reaction).set_next(if top == ARMED { ptr::null_mut() } else { top }) };
             // ORDERING: Release publishes the job and the link; pairs with Acquire in `collect`.
-            match self.inbox.compare_exchange_weak(top, reaction, Ordering::Release, closed) {
-                // On a stack that was not empty somebody else has woken the loop, which has not collected since.
-                Ok(_) => return if top.is_null() { Push::Wake } else { Push::Done },
+            match self.inbox.0.compare_exchange_weak(top, reaction, Ordering::Release, closed) {
+                Ok(_) => return if top == ARMED { Push::Wake } else { Push::Done },
                 Err(now) => top = now,
             }
         }
     }
 
-    /// Wakes the loop if it sleeps. Calls the loop's hook: nothing may be held.
+    /// Wakes the loop if it sleeps: there is news that is no job. Calls the loop's hook: nothing may be held.
     pub(crate) fn notify(&self) {
-        // ORDERING: Release: a read-modify-write against the one in `arm`. If it comes first, `arm` acquires the push that
-        // happened before it; if it comes second, it reads true and wakes.
-        if self.armed.swap(false, Ordering::Release) {
-            (self.wake)();
+        // ORDERING: Relaxed, a guess.
+        let mut seen = self.inbox.0.load(Ordering::Relaxed);
+        while seen != CLOSED {
+            #[cfg(thenable_plant = "m14_notified_by_a_look")]
+            if seen != ARMED {
+                return;
+            }
+            let awake = if seen == ARMED { ptr::null_mut() } else { seen };
+            // ORDERING: Release, and a read-modify-write also where nothing changes: `arm` comes before it, and this finds the loop
+            // armed, or after it, and acquires the news.
+            match self.inbox.0.compare_exchange_weak(seen, awake, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) if seen == ARMED => return self.wake(),
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
         }
     }
 
-    /// Says that the loop is about to sleep. False: there is work after all, and it must not.
+    /// Wakes the loop, after `Push::Wake`. Calls the loop's hook: nothing may be held.
+    pub(crate) fn wake(&self) {
+        (self.wake)();
+    }
+
+    /// Says that the loop is about to sleep. On the owner thread. False: there is work after all, and it must not.
     pub(crate) fn arm(&self) -> bool {
+        if !self.is_empty() {
+            return false;
+        }
         #[cfg(thenable_plant = "m14_looked_before_armed")]
-        if self.is_empty() {
-            return !self.armed.swap(true, Ordering::Acquire);
+        return self.inbox.0.swap(ARMED, Ordering::Acquire) != CLOSED;
+        // ORDERING: Acquire, see `notify`; where it fails, no news can have come since it was armed, or there is a job.
+        #[cfg(not(thenable_plant = "m14_looked_before_armed"))]
+        match self.inbox.0.compare_exchange(ptr::null_mut(), ARMED, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => true,
+            Err(now) => !is_job(now),
         }
-        // ORDERING: Acquire, see `notify`.
-        self.armed.swap(true, Ordering::Acquire);
-        if self.is_empty() {
-            return true;
-        }
-        self.disarm();
-        false
     }
 
-    /// Says that the loop is awake.
-    pub(crate) fn disarm(&self) {
-        // ORDERING: Relaxed, but a read-modify-write: it goes on with the release sequence of a notification that found the loop
-        // disarmed already, so that the next `arm` acquires the push before that. A plain store would hide it.
-        #[cfg(not(thenable_plant = "m14_disarmed_blindly"))]
-        self.armed.swap(false, Ordering::Relaxed);
+    /// Says that the loop is awake. On the owner thread. False: somebody else has said so, and wakes it.
+    pub(crate) fn disarm(&self) -> bool {
         #[cfg(thenable_plant = "m14_disarmed_blindly")]
-        self.armed.store(false, Ordering::Relaxed);
+        self.inbox.0.store(ptr::null_mut(), Ordering::Relaxed);
+        // ORDERING: Relaxed: the owner's own doing is taken back; a read-modify-write goes on with the release sequence of the
+        // notifications before it.
+        self.inbox.0.compare_exchange(ARMED, ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Whether no job waits. On the owner thread.
     pub(crate) fn is_empty(&self) -> bool {
-        // ORDERING: Relaxed, see `push_local`; after `arm` the push of who did not wake the loop is seen.
-        let inbox = self.inbox.load(Ordering::Relaxed);
+        // ORDERING: Relaxed, see `push_local`.
+        let inbox = self.inbox.0.load(Ordering::Relaxed);
         // SAFETY: on the owner thread.
-        (inbox.is_null() || inbox == CLOSED) && self.local.with(|list| unsafe { (*list).first.is_null() })
+        !is_job(inbox) && self.local.0.with(|list| unsafe { (*list).first.is_null() })
     }
 
     /// Runs the next job, if there is one. On the owner thread. Panics of foreign code are caught inside.
@@ -192,23 +227,40 @@ impl JobQueue {
     #[inline]
     fn pop(&self) -> Option<*mut Reaction> {
         // SAFETY: on the owner thread.
-        if let Some(reaction) = self.local.with_mut(|list| unsafe { (*list).pop() }) {
+        if let Some(reaction) = self.local.0.with_mut(|list| unsafe { (*list).pop() }) {
             return Some(reaction);
+        }
+        self.pop_remote()
+    }
+
+    fn pop_remote(&self) -> Option<*mut Reaction> {
+        // SAFETY: on the owner thread.
+        let was_fed = self.local.0.with_mut(|list| unsafe { std::mem::take(&mut (*list).fed) });
+        // ORDERING: Relaxed, a shortcut.
+        if !is_job(self.inbox.0.load(Ordering::Relaxed)) {
+            return None;
+        }
+        if was_fed {
+            for _ in 0..FEEDERS_START_SPINS {
+                std::hint::spin_loop();
+            }
         }
         self.collect();
         // SAFETY: on the owner thread.
-        self.local.with_mut(|list| unsafe { (*list).pop() })
+        self.local.0.with_mut(|list| unsafe {
+            (*list).fed = true;
+            (*list).pop()
+        })
     }
 
     /// Moves the inbox to the end of the local list, oldest first.
     fn collect(&self) {
         // ORDERING: Relaxed, a shortcut.
-        let seen = self.inbox.load(Ordering::Relaxed);
-        if seen.is_null() || seen == CLOSED {
+        if !is_job(self.inbox.0.load(Ordering::Relaxed)) {
             return;
         }
-        // ORDERING: Acquire pairs with `push_remote`. Only this thread ever sets CLOSED, so the swap cannot undo it.
-        let mut top = self.inbox.swap(ptr::null_mut(), Ordering::Acquire);
+        // ORDERING: Acquire pairs with `push_remote`. Only this thread ever takes the jobs out, so there is one still.
+        let mut top = self.inbox.0.swap(ptr::null_mut(), Ordering::Acquire);
         let last = top;
         let mut first = ptr::null_mut();
         while !top.is_null() {
@@ -220,10 +272,8 @@ impl JobQueue {
                 top = older;
             }
         }
-        if !last.is_null() {
-            // SAFETY: on the owner thread.
-            self.local.with_mut(|list| unsafe { (*list).append(first, last) });
-        }
+        // SAFETY: on the owner thread.
+        self.local.0.with_mut(|list| unsafe { (*list).append(first, last) });
     }
 
     /// Closes the queue on its owner thread: what is in it and what comes later is discarded with `LoopClosed`.
@@ -232,16 +282,16 @@ impl JobQueue {
         place::leave(self);
         self.collect();
         // ORDERING: AcqRel: takes what was pushed since; a push that fails sees what was done before.
-        let mut top = self.inbox.swap(CLOSED, Ordering::AcqRel);
+        let mut top = self.inbox.0.swap(CLOSED, Ordering::AcqRel);
         // SAFETY: on the owner thread.
-        self.local.with_mut(|list| unsafe { (*list).closed = true });
+        self.local.0.with_mut(|list| unsafe { (*list).closed = true });
         let mut rest = Vec::new();
         // SAFETY: on the owner thread.
-        while let Some(reaction) = self.local.with_mut(|list| unsafe { (*list).pop() }) {
+        while let Some(reaction) = self.local.0.with_mut(|list| unsafe { (*list).pop() }) {
             rest.push(reaction);
         }
         let oldest_late = rest.len();
-        while !top.is_null() && top != CLOSED {
+        while is_job(top) {
             rest.push(top);
             // SAFETY: the stack was ours to take.
             top = unsafe { (*top).next() };

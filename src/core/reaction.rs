@@ -319,7 +319,7 @@ pub(super) unsafe fn schedule(reaction: *mut Reaction) {
     // SAFETY: ours to hand over.
     match place::with_current(place, |queue| unsafe { queue.push_local(reaction) }) {
         Some(Push::Done) => {}
-        Some(Push::Wake) => place::notify(place),
+        Some(Push::Wake) => place::wake(place),
         _ => {
             let mut batch = Batch::default();
             // SAFETY: not pushed, so still ours.
@@ -393,7 +393,7 @@ impl Batch {
 
     pub(super) fn flush(self) {
         for queue in self.wake.into_iter().chain(self.wake_too) {
-            queue.notify();
+            queue.wake();
         }
         for reaction in self.discard {
             trampoline::run(Work::Discard(reaction, Fault::LoopClosed));

@@ -3,6 +3,7 @@
 use super::kit::{self, Bell, Log, Loop, Threads, Token, check, spawn, then};
 use crate::core::{Status, post};
 use crate::error::Fault;
+use loom::sync::atomic::AtomicBool;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -55,6 +56,57 @@ fn loom_m14_sleep_against_enqueue() {
         let posting = calls.map(|call| spawn(move || post(place, call)));
         run_until(&home, &bell, &ran, 2);
         posting.into_iter().for_each(|posting| posting.join());
+        home.end();
+    });
+}
+
+/// News that is no job, told by a flag without an order of its own.
+fn news(home: &Loop) -> (Arc<AtomicBool>, impl FnOnce() + Send + 'static) {
+    let (came, queue) = (Arc::new(AtomicBool::new(false)), home.queue.clone());
+    let told = came.clone();
+    (came, move || {
+        told.store(true, Ordering::Relaxed);
+        queue.notify();
+    })
+}
+
+/// Sleeps until the news has come. A look at what comes too late for it is a deadlock.
+fn sleep_until(home: &Loop, bell: &Bell, came: &AtomicBool) {
+    while home.queue.arm() {
+        // Looked at after arming: what comes later rings.
+        let has_come = came.load(Ordering::Relaxed);
+        if !has_come {
+            bell.wait();
+        }
+        home.queue.disarm();
+        if has_come {
+            return;
+        }
+    }
+}
+
+#[test]
+fn loom_m14_sleep_against_news() {
+    check("m14 news", Threads::Two, || {
+        let (home, bell) = sleeper();
+        let (came, tell) = news(&home);
+        let telling = spawn(tell);
+        sleep_until(&home, &bell, &came);
+        telling.join();
+        home.end();
+    });
+    check("m14 news and a job", Threads::Three, || {
+        let (home, bell) = sleeper();
+        let place = home.place();
+        let (came, tell) = news(&home);
+        let ran = Arc::new(AtomicUsize::new(0));
+        let call = job(&ran);
+        let telling = spawn(tell);
+        let posting = spawn(move || post(place, call));
+        sleep_until(&home, &bell, &came);
+        run_until(&home, &bell, &ran, 1);
+        telling.join();
+        posting.join();
         home.end();
     });
 }
