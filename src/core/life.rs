@@ -5,9 +5,9 @@
 //! look at it is found: one that comes later, and one that only happened to come earlier.
 
 #[cfg(not(loom))]
-pub(super) use real::Life;
+pub(super) use real::{Life, Mark};
 #[cfg(loom)]
-pub(super) use watched::{Life, bury, free};
+pub(super) use watched::{Life, Mark, bury, free};
 
 #[cfg(not(loom))]
 mod real {
@@ -21,6 +21,24 @@ mod real {
 
         #[inline(always)]
         pub(in super::super) fn look(&self) {}
+
+        #[inline(always)]
+        pub(in super::super) fn end(&self) {}
+    }
+
+    pub(in super::super) struct Mark;
+
+    impl Mark {
+        #[inline(always)]
+        pub(in super::super) fn new() -> Self {
+            Self
+        }
+
+        #[inline(always)]
+        pub(in super::super) fn set(&self) {}
+
+        #[inline(always)]
+        pub(in super::super) fn see(&self) {}
     }
 }
 
@@ -45,6 +63,31 @@ mod watched {
         pub(in super::super) fn look(&self) {
             // SAFETY: `free` writes it once; loom reports a look that is not ordered before that.
             assert!(self.alive.with(|alive| unsafe { *alive }), "a block is used after its end");
+        }
+
+        /// The last use of the block.
+        pub(in super::super) fn end(&self) {
+            self.look();
+            // SAFETY: nobody else has access: loom reports a look that is not ordered before this.
+            self.alive.with_mut(|alive| unsafe { *alive = false });
+        }
+    }
+
+    /// Something that is written once, before those who read it know of it.
+    pub(in super::super) struct Mark(UnsafeCell<()>);
+
+    impl Mark {
+        pub(in super::super) fn new() -> Self {
+            Self(UnsafeCell::new(()))
+        }
+
+        pub(in super::super) fn set(&self) {
+            self.0.with_mut(|_| ());
+        }
+
+        /// Loom reports one that is not ordered after `set`.
+        pub(in super::super) fn see(&self) {
+            self.0.with(|_| ());
         }
     }
 
@@ -83,9 +126,7 @@ mod watched {
     /// # Safety
     /// As [`free`], of a block that has its `life` elsewhere.
     pub(in super::super) unsafe fn bury<B>(block: *mut B, life: &Life) {
-        life.look();
-        // SAFETY: nobody else has access: loom reports a look that is not ordered before this.
-        life.alive.with_mut(|alive| unsafe { *alive = false });
+        life.end();
         let grave = Grave { block: block.cast(), free: free_now::<B> };
         GRAVES.lock().unwrap_or_else(PoisonError::into_inner).push(grave);
     }

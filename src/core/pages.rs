@@ -18,6 +18,7 @@
 //! When the owner ends, it writes into each page's header how many blocks are `left`, and only then closes the stack. Who
 //! finds it closed counts down `left`; whoever comes to zero frees the page, and with the last page the `Shared`.
 
+use super::life::{Life, Mark};
 use crate::primitive::{AtomicPtr, AtomicUsize, Ordering};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -77,6 +78,9 @@ struct Page {
     next: Cell<*mut Page>,
     /// Blocks in use when the owner ended, less those that were freed since.
     left: AtomicUsize,
+    /// `left` was counted.
+    counted: Mark,
+    life: Life,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,11 +97,16 @@ struct Shared {
     returned: AtomicPtr<Free>,
     /// Pages with blocks in use when the owner ended, less those that were freed since.
     left: AtomicUsize,
+    life: Life,
 }
 
 impl Shared {
     fn new(returned: *mut Free, left: usize) -> *mut Self {
-        Box::into_raw(Box::new(Self { returned: AtomicPtr::new(returned), left: AtomicUsize::new(left) }))
+        Box::into_raw(Box::new(Self {
+            returned: AtomicPtr::new(returned),
+            left: AtomicUsize::new(left),
+            life: Life::new(),
+        }))
     }
 }
 
@@ -143,6 +152,8 @@ unsafe fn new_page(owner: *const Shared, class: Class) -> *mut Page {
         prev: Cell::new(ptr::null_mut()),
         next: Cell::new(ptr::null_mut()),
         left: AtomicUsize::new(0),
+        counted: Mark::new(),
+        life: Life::new(),
     };
     // SAFETY: new, large enough, and aligned to more than this.
     unsafe { page.write(header) };
@@ -158,6 +169,7 @@ unsafe fn free_page(page: *mut Page) {
     unsafe {
         #[cfg(loom)]
         LIVING.set(LIVING.get() - 1);
+        (*page).life.end();
         page.drop_in_place();
         dealloc(page.cast(), PAGE);
     }
@@ -430,6 +442,7 @@ impl Local {
                     } else {
                         // ORDERING: Relaxed, published by the swap below.
                         (*page).left.store((*page).used.get(), Ordering::Relaxed);
+                        (*page).counted.set();
                         left += 1;
                     }
                 }
@@ -465,6 +478,7 @@ fn late_block(class: Class) -> *mut u8 {
         let page = new_page(Shared::new(CLOSED, 1), class);
         // ORDERING: Relaxed: nobody else knows it yet.
         (*page).left.store(1, Ordering::Relaxed);
+        (*page).counted.set();
         take(page)
     }
 }
@@ -478,7 +492,11 @@ fn late_block(class: Class) -> *mut u8 {
 unsafe fn give_back(page: *mut Page, block: *mut u8) {
     let block = block.cast::<Free>();
     // SAFETY: the page has a block in use, so it lives, and its owner with it.
-    let shared = unsafe { &*(*page).owner };
+    let shared = unsafe {
+        (*page).life.look();
+        &*(*page).owner
+    };
+    shared.life.look();
     // ORDERING: Acquire, in case it is closed: the counts are visible.
     let mut top = shared.returned.load(Ordering::Acquire);
     while top != CLOSED {
@@ -504,6 +522,8 @@ unsafe fn free_orphan(page: *mut Page) {
     // ORDERING: AcqRel twice, as in `Arc`: all that was done with the blocks happens before the page goes.
     // SAFETY: alive by the block; the shared part by the page.
     unsafe {
+        (*page).counted.see();
+        (*page).life.look();
         #[cfg(not(thenable_plant = "m21_orphan_torn"))]
         let before = (*page).left.fetch_sub(1, Ordering::AcqRel);
         #[cfg(thenable_plant = "m21_orphan_torn")]
@@ -513,7 +533,9 @@ unsafe fn free_orphan(page: *mut Page) {
         if before == 1 {
             let shared = (*page).owner.cast_mut();
             free_page(page);
+            (*shared).life.look();
             if (*shared).left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                (*shared).life.end();
                 drop(Box::from_raw(shared));
             }
         }

@@ -86,7 +86,8 @@ pub(crate) fn register(tracks: bool, wake: impl Fn() + Send + Sync + 'static) ->
 /// Takes a closed queue out: its number is not found any more.
 pub(crate) fn unregister(id: PlaceId) {
     let queue = write(|registry| registry.remove(&id));
-    // ORDERING: Release, after the removal: whoever reads the new number does not trust what it found before.
+    // ORDERING: Release, after the removal: whoever reads the new number does not trust what it found before;
+    // not visible to loom, whose build looks the loop up each time.
     #[cfg(not(loom))]
     REMOVALS.fetch_add(1, std::sync::atomic::Ordering::Release);
     drop(queue);
@@ -116,7 +117,7 @@ thread_local! {
 
 #[cfg(not(loom))]
 pub(super) fn find(id: PlaceId) -> Option<Arc<JobQueue>> {
-    // ORDERING: Acquire, see `unregister`.
+    // ORDERING: Acquire, see `unregister`; not visible to loom: as there.
     let removals = REMOVALS.load(std::sync::atomic::Ordering::Acquire);
     let known = FOUND.try_with(|found| {
         let found = found.borrow();

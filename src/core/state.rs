@@ -125,3 +125,68 @@ impl Word {
         Word(self.settled(true).0.map_addr(|addr| addr | OVERRIDDEN))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const REACTION: *mut Reaction = std::ptr::without_provenance_mut(0x5548);
+    const HUB_AT: *mut super::Hub = std::ptr::without_provenance_mut(0x7730);
+
+    /// Every state that a promise can be in, and what each question answers.
+    #[test]
+    fn every_word_answers_every_question() {
+        let open = Word::PENDING;
+        let decided = open.decided();
+        #[rustfmt::skip]
+        // word, settled, rejected, open, has a hub, overridden, local
+        let table = [
+            (open,                                         [false, false, true,  false, false, false]),
+            (open.with_reaction(REACTION),                 [false, false, true,  false, false, false]),
+            (open.with_hub(HUB_AT),                        [false, false, true,  true,  false, false]),
+            (decided,                                      [false, false, false, false, false, true ]),
+            (decided.with_reaction(REACTION),              [false, false, false, false, false, true ]),
+            (decided.with_hub(HUB_AT),                     [false, false, false, true,  false, false]),
+            (Word::local(REACTION),                        [false, false, false, false, false, true ]),
+            (Word::local(REACTION).not_local(),            [false, false, true,  false, false, false]),
+            (decided.not_local(),                          [false, false, true,  false, false, false]),
+            (decided.with_reaction(REACTION).settled(false), [true, false, false, false, false, false]),
+            (open.with_reaction(REACTION).settled(true),   [true,  true,  false, false, false, false]),
+            (open.with_hub(HUB_AT).settled(false),         [true,  false, false, true,  false, false]),
+            (decided.with_hub(HUB_AT).settled(true),       [true,  true,  false, true,  false, false]),
+            (open.with_hub(HUB_AT).overridden(),           [true,  true,  false, true,  true,  false]),
+            (Word::FULFILLED,                              [true,  false, false, false, false, false]),
+            (Word::REJECTED,                               [true,  true,  false, false, false, false]),
+        ];
+        for (row, (word, expected)) in table.into_iter().enumerate() {
+            let answers = [
+                word.is_settled(),
+                word.is_rejected(),
+                word.is_open(),
+                word.has_hub(),
+                word.is_overridden(),
+                word.is_local(),
+            ];
+            assert_eq!(answers, expected, "row {row}");
+        }
+    }
+
+    #[test]
+    fn flags_leave_the_pointer_alone() {
+        for word in [Word::PENDING.with_reaction(REACTION), Word::local(REACTION)] {
+            assert_eq!(word.reaction(), REACTION);
+            assert_eq!(word.decided().reaction(), REACTION);
+            assert_eq!(word.not_local().reaction(), REACTION);
+            assert_eq!(word.with_reaction(std::ptr::null_mut()).reaction(), std::ptr::null_mut());
+            assert_eq!(word.settled(true).reaction(), std::ptr::null_mut());
+        }
+        // An address with the bit that means something else beside a hub.
+        let odd: *mut Reaction = std::ptr::without_provenance_mut(0x5558);
+        assert_eq!(Word::PENDING.with_reaction(odd).reaction(), odd);
+        let hub = Word::PENDING.with_hub(HUB_AT);
+        for word in [hub, hub.decided(), hub.settled(false), hub.settled(true), hub.overridden()] {
+            assert_eq!(word.hub(), HUB_AT);
+        }
+        assert_eq!(Word::PENDING.with_reaction(REACTION).with_hub(HUB_AT).hub(), HUB_AT);
+    }
+}

@@ -20,14 +20,16 @@ impl CurrentStep {
     /// A step begins. On the loop's thread.
     pub(crate) fn begin(&self, site: Option<Site>) {
         self.set_site(site);
-        // ORDERING: Relaxed load, this thread alone writes it. Release publishes the site with the number.
+        // ORDERING: Relaxed load, this thread alone writes it. Release publishes the site with the number;
+        // not visible to loom: the watchdog, which reads it, is not in its build.
         self.number.store(self.number.load(Ordering::Relaxed) | 1, Ordering::Release);
     }
 
     /// Says more of the step that has begun. On the loop's thread.
     pub(crate) fn set_site(&self, site: Option<Site>) {
         let site = site.map_or(ptr::null_mut(), |site| ptr::from_ref(site).cast_mut());
-        // ORDERING: Release: a reader that sees this site sees the number of the step, or that of the end before it.
+        // ORDERING: Release: a reader that sees this site sees the number of the step, or that of the end before it;
+        // not visible to loom, as above.
         self.site.store(site, Ordering::Release);
     }
 
@@ -40,7 +42,7 @@ impl CurrentStep {
 
     /// The number of the step that runs now, and its site. None: no step runs, or it has just changed.
     pub(crate) fn read(&self) -> Option<(usize, Option<Site>)> {
-        // ORDERING: Acquire, twice: what is read next is not older than what was read here.
+        // ORDERING: Acquire, twice: what is read next is not older than what was read here; not visible to loom: as above.
         let number = self.number.load(Ordering::Acquire);
         let site = self.site.load(Ordering::Acquire);
         let same = self.number.load(Ordering::Relaxed) == number;

@@ -53,3 +53,31 @@ impl<C> Drop for Takeable<C> {
         panic::drop_quietly(self.take());
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    #[test]
+    fn what_is_here_goes_with_it_once() {
+        let content = Rc::new(());
+        let takeable = Takeable::new(content.clone());
+        drop(takeable);
+        assert_eq!(Rc::strong_count(&content), 1, "never taken: dropped");
+
+        let takeable = Takeable::new(content.clone());
+        let taken = takeable.take().unwrap();
+        assert!(takeable.take().is_none() && takeable.take_alone().is_none());
+        drop(takeable);
+        assert_eq!(Rc::strong_count(&content), 2, "taken: the taker's");
+
+        let takeable = Takeable::new(taken);
+        let taken = takeable.take_alone().unwrap();
+        assert!(takeable.take().is_none() && takeable.take_alone().is_none());
+        takeable.put_back(taken);
+        assert_eq!(Rc::strong_count(&content), 2);
+        drop(takeable);
+        assert_eq!(Rc::strong_count(&content), 1, "put back: dropped");
+    }
+}

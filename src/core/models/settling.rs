@@ -2,7 +2,7 @@
 
 use super::kit::{self, ABANDONED, FAULT, Log, Loop, Settler, Threads, Token, Why, check, spawn, then};
 use crate::core::Status;
-use crate::error::CancelReason;
+use crate::error::{CancelReason, Fault};
 use loom::cell::UnsafeCell;
 use std::panic::Location;
 use std::sync::{Arc, Mutex};
@@ -13,6 +13,29 @@ struct Before(UnsafeCell<u32>);
 unsafe impl Sync for Before {}
 // SAFETY: as above.
 unsafe impl Send for Before {}
+
+/// A reason by which the model checker sees whether it was made before somebody looks into it.
+struct Content(UnsafeCell<Option<Fault>>);
+// SAFETY: loom checks that its accesses are ordered.
+unsafe impl Sync for Content {}
+// SAFETY: as above.
+unsafe impl Send for Content {}
+
+impl From<Fault> for Content {
+    fn from(fault: Fault) -> Self {
+        let content = Self(UnsafeCell::new(None));
+        // SAFETY: nobody else has it.
+        content.0.with_mut(|content| unsafe { *content = Some(fault) });
+        content
+    }
+}
+
+impl Content {
+    fn look(&self) {
+        // SAFETY: not written any more.
+        assert!(matches!(self.0.with(|content| unsafe { (*content).clone() }), Some(Fault::Abandoned { .. })));
+    }
+}
 
 #[test]
 fn loom_m01_settle_against_subscribe() {
@@ -165,6 +188,15 @@ fn loom_m04_last_resolver_dropped() {
         drop(settler);
         let looking = spawn(move || assert!(theirs.peek().unwrap().unwrap_err().is_abandoned()));
         assert!(promise.peek().unwrap().unwrap_err().is_abandoned());
+        drop(promise);
+        looking.join();
+    });
+    check("m04 two look into the reason that it became", Threads::Two, || {
+        let (promise, settler) = crate::core::pending::<Token, Content>(std::panic::Location::caller());
+        let theirs = promise.clone_with(Token::clone, |_| unreachable!("nobody takes it"));
+        drop(settler);
+        let looking = spawn(move || theirs.peek().unwrap().unwrap_err().look());
+        promise.peek().unwrap().unwrap_err().look();
         drop(promise);
         looking.join();
     });
