@@ -106,6 +106,20 @@ fn loom_m11_outer_given_up_while_it_adopts() {
         home.drain();
         home.end();
     });
+    check("m11 a root is cancelled elsewhere, its loop closes", Threads::Two, || {
+        let mut home = Loop::new();
+        let (inner, settler) = kit::pending();
+        let (outer, resolver) = kit::pending();
+        assert!(resolver.adopt(inner).is_ok());
+        drop(resolver);
+        settler.settle(Ok(Token::new(7))).unwrap();
+        let cancelling = spawn(move || {
+            let _ = outer.cancel(&CancelReason::from("stop"), Location::caller());
+        });
+        home.close();
+        drop(home);
+        cancelling.join();
+    });
     check("m11 a link is cancelled", Threads::Two, || {
         let home = Loop::new();
         let (inner, settler) = kit::pending();
