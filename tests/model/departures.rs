@@ -60,8 +60,8 @@ impl Model {
         true
     }
 
-    /// Rejects a pending promise and has it leave what it waits for: a derived promise does so now, a combinator's and one
-    /// that a resolver locked in do so in a job of their own.
+    /// Rejects a pending promise and has it leave what it waits for, or is about to follow: a derived promise does so now, a
+    /// combinator's and one that a resolver locked in do so in a job of their own.
     fn stop(&mut self, promise: Id) {
         self.promises[promise].cancelled = true;
         let waits = self.promises[promise].waits;
@@ -72,7 +72,23 @@ impl Model {
         match waits {
             Some(_) if self.promises[promise].is_derived => self.leave(promise),
             Some(_) => self.jobs.push_back(Job::Leave(promise)),
+            None if self.promises[promise].is_derived => self.leave_early(promise),
             None => {}
+        }
+    }
+
+    /// What a cancelled promise's handler returned, and a job that has not run yet was to follow, is stopped too if nobody
+    /// else wants it. That job still has its handle.
+    fn leave_early(&mut self, promise: Id) {
+        let follows = self.jobs.iter().find_map(|job| match job {
+            Job::Follow { outer, inner } if *outer == promise => Some(*inner),
+            _ => None,
+        });
+        if let Some(inner) = follows {
+            let this = &self.promises[inner];
+            if this.outcome.is_none() && this.handles == 1 && this.reactions.is_empty() {
+                self.stop(inner);
+            }
         }
     }
 
