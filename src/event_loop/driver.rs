@@ -21,7 +21,7 @@ const SLICE: Duration = Duration::from_millis(2);
 const VIRTUAL_SLICE_JOBS: u32 = 1 << 20;
 /// Jobs between two looks at the clock.
 const JOBS_PER_LOOK: u32 = 128;
-/// Tasks and timers between two looks at I/O.
+/// Tasks, timers and times without work between two looks at I/O.
 const STEPS_PER_LOOK: u32 = 128;
 
 /// One `run` of a loop.
@@ -180,16 +180,16 @@ impl<'a> Driver<'a> {
             if done() {
                 return Ok(());
             }
-            if stepped || !drained {
-                steps += 1;
-                if !drained || steps % STEPS_PER_LOOK == 0 {
-                    // I/O and other futures of this thread get their turn.
-                    yield_now().await;
+            if drained && !stepped {
+                if let Some(end) = self.idle(when_idle).await {
+                    return end;
                 }
-                continue;
             }
-            if let Some(end) = self.idle(when_idle).await {
-                return end;
+            // Also after idling: whoever is fed without a pause does not sleep.
+            steps += 1;
+            if !drained || steps % STEPS_PER_LOOK == 0 {
+                // I/O and other futures of this thread get their turn.
+                yield_now().await;
             }
         }
     }
