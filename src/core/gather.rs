@@ -11,6 +11,7 @@ use super::cancel;
 use super::companion::{self, Companion, Working};
 use super::handle::Handle;
 use super::job;
+use super::life::Life;
 use super::node::{self, Head, Kind, Site, VTable};
 use super::place::{self, PlaceId};
 use super::reaction::{self, Batch, Reaction};
@@ -85,12 +86,13 @@ impl<T, E, C: Collect<T, E>> Gather<T, E, C> {
 struct Slab<T, E, C: Collect<T, E>> {
     first: *mut Member<T, E, C>,
     len: usize,
+    life: Life,
 }
 
 impl<T, E, C: Collect<T, E>> Slab<T, E, C> {
     fn new(members: Box<[Member<T, E, C>]>) -> Self {
         let len = members.len();
-        Self { first: Box::into_raw(members).cast(), len }
+        Self { first: Box::into_raw(members).cast(), len, life: Life::new() }
     }
 
     fn get(&self, at: usize) -> *mut Member<T, E, C> {
@@ -102,6 +104,7 @@ impl<T, E, C: Collect<T, E>> Slab<T, E, C> {
 
 impl<T, E, C: Collect<T, E>> Drop for Slab<T, E, C> {
     fn drop(&mut self) {
+        self.life.end();
         // SAFETY: made from a box of this length; with the last reference to the gather no member is on its way.
         drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(self.first, self.len)) });
     }
@@ -357,6 +360,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Leaving<T,
     #[inline]
     fn drop(&mut self) {
         let gather = self.0.companion();
+        gather.members.life.look();
         let before = if gather.is_alone() {
             // ORDERING of both: Relaxed. Until the loop closes this thread alone counts, and those who discard members later
             // have found the queue closed.
@@ -364,7 +368,7 @@ impl<T: Send + 'static, E: Send + 'static, C: Collect<T, E>> Drop for Leaving<T,
             gather.left.store(before - 1, Ordering::Relaxed);
             before
         } else {
-            // ORDERING: AcqRel, as in `Arc`.
+            // ORDERING: AcqRel, as in `Arc`: what each of those who discard did with the slab happens before its end.
             gather.left.fetch_sub(1, Ordering::AcqRel)
         };
         if before == 1 {

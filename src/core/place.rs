@@ -87,7 +87,7 @@ pub(crate) fn register(tracks: bool, wake: impl Fn() + Send + Sync + 'static) ->
 pub(crate) fn unregister(id: PlaceId) {
     let queue = write(|registry| registry.remove(&id));
     // ORDERING: Release, after the removal: whoever reads the new number does not trust what it found before;
-    // not visible to loom, whose build looks the loop up each time.
+    // not visible to loom: its build looks the loop up each time.
     #[cfg(not(loom))]
     REMOVALS.fetch_add(1, std::sync::atomic::Ordering::Release);
     drop(queue);

@@ -29,7 +29,7 @@ impl CurrentStep {
     pub(crate) fn set_site(&self, site: Option<Site>) {
         let site = site.map_or(ptr::null_mut(), |site| ptr::from_ref(site).cast_mut());
         // ORDERING: Release: a reader that sees this site sees the number of the step, or that of the end before it;
-        // not visible to loom, as above.
+        // not visible to loom: as above.
         self.site.store(site, Ordering::Release);
     }
 

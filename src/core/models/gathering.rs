@@ -49,6 +49,25 @@ fn loom_m18_all_against_its_inputs() {
         assert_eq!(log.entries(), [2]);
         home.end();
     });
+    check("m18 the loop has closed", Threads::Two, || {
+        let mut home = Loop::new();
+        let (first, one) = kit::pending();
+        let (second, other) = kit::pending();
+        let (third, early) = kit::pending();
+        let inputs = [first, second, third].map(Promise::from_handle).to_vec();
+        early.settle(Ok(Token::new(3))).unwrap();
+        let all = gather(inputs, All { missing: 3, outcome: None }, Location::caller()).into_handle();
+        // What the third one left in the collector is dropped by either of the others, and the slab freed by one.
+        home.drain();
+        home.close();
+        drop(home);
+        let settling = spawn(move || drop(one.settle(Ok(Token::new(1)))));
+        drop(other.settle(Ok(Token::new(2))));
+        settling.join();
+        all.mark_handled();
+        assert_ne!(all.status(), crate::core::Status::Pending);
+        drop(all);
+    });
     check("m18 the loop closes", Threads::Two, || {
         let mut home = Loop::new();
         let (first, resolver) = kit::pending();
