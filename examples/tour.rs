@@ -216,7 +216,7 @@ async fn time() -> thenable::Result<()> {
     println!("delay: {}", Promise::delay(SHORT, "a value, later").await?);
     let (never, _resolver) = Promise::<()>::with_resolvers();
     println!("timeout: {}", reason(never.timeout(SHORT).await));
-    println!("interval: {:?}", thenable::interval(SHORT).take(3).collect::<Vec<_>>().await);
+    println!("interval: {:?}", thenable::interval(50 * SHORT).take(3).collect::<Vec<_>>().await);
     let called = Promise::new(|resolve, _| {
         if let Some(handle) = LoopHandle::current() {
             handle.call_later(SHORT, || println!("never printed: cancelled")).cancel();
