@@ -6,8 +6,7 @@ use std::mem::MaybeUninit;
 
 /// The flag says that the value is here: whoever unsets it has the value, and with it the right to put one back.
 ///
-/// One thread at a time has it *alone*: it may take, and put back. Others may take once they know that this is over, and so
-/// see what was put back; the flag decides between them, and orders nothing.
+/// Usually one thread has it *alone*: it may take, and put back. Others take once they know that this is over.
 pub(super) struct Takeable<C> {
     here: AtomicBool,
     content: UnsafeCell<MaybeUninit<C>>,
@@ -22,8 +21,9 @@ impl<C> Takeable<C> {
     }
 
     pub(super) fn take(&self) -> Option<C> {
-        // ORDERING: Relaxed: who takes it, when several may, knows that nobody has it alone any more, and sees what was put back.
-        if !self.here.swap(false, Ordering::Relaxed) {
+        // ORDERING: Acquire pairs with `put_back`; not visible to loom: it matters only to a combinator whose loop has closed, and
+        // whose number a new loop has, which runs one member while another thread discards the next.
+        if !self.here.swap(false, Ordering::Acquire) {
             return None;
         }
         // SAFETY: it was here, and the swap made it ours.
@@ -42,12 +42,12 @@ impl<C> Takeable<C> {
         Some(self.content.with(|content| unsafe { (*content).assume_init_read() }))
     }
 
-    /// For whoever has taken it alone.
+    /// For whoever has taken it.
     pub(super) fn put_back(&self, content: C) {
         // SAFETY: it is not here, and nobody but the caller may change that.
         self.content.with_mut(|place| unsafe { (*place).write(content) });
-        // ORDERING: Relaxed, see `take`.
-        self.here.store(true, Ordering::Relaxed);
+        // ORDERING: Release publishes the value; not visible to loom: see `take`.
+        self.here.store(true, Ordering::Release);
     }
 }
 
