@@ -100,13 +100,24 @@ fn the_global_loop_comes_back_with_descriptors() {
     });
 }
 
-/// Leaves no room for another thread's stack. `None` gives it back.
+fn virtual_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
+    size.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Leaves no room for another thread's stack; or gives it back.
 fn limit_threads(limited: bool) {
     let limit = getrlimit(Resource::As);
     let current = limited.then(|| {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let size = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
-        let kib: u64 = size.split_whitespace().nth(1).unwrap().parse().unwrap();
+        // A thread that has just started reserves address space, and gives most of it back.
+        let (mut kib, mut seen) = (virtual_kib(), 0);
+        while seen < 50 {
+            std::thread::sleep(Duration::from_millis(1));
+            let now = virtual_kib();
+            seen = if now == kib { seen + 1 } else { 0 };
+            kib = now;
+        }
         (kib + 1024) * 1024
     });
     setrlimit(Resource::As, Rlimit { current: current.or(limit.maximum), maximum: limit.maximum }).unwrap();
