@@ -9,8 +9,8 @@
 //! The owner alone touches headers and free lists, without atomics. It takes blocks from one *current* page per size; the
 //! others stand in a list of pages *with room* per size, or in the one list of *full* pages. A page that becomes empty is a
 //! *spare* for any size. Memory that is new to the process costs more than all that is done with it here, so a thread that is
-//! busy keeps what it may soon need again, up to [`SPARES_AT_WORK`]. When it [tidies](Local::tidy), before it sleeps in a loop or a pool, all but
-//! [`SPARES_AT_REST`] go back to the allocator, and when it ends all of them.
+//! busy keeps what it may soon need again, up to [`SPARES_AT_WORK`]. When it [tidies](Local::tidy), before it sleeps in a loop
+//! or a pool, all but [`SPARES_AT_REST`] go back to the allocator, and when it ends all of them.
 //!
 //! Another thread that frees a block pushes it on the owner's *returned* stack, which the owner takes over when a current
 //! page is full, and when it [tidies](Local::tidy).

@@ -1,10 +1,22 @@
 //! A promise that follows another one.
 
-use super::kit::{self, Log, Loop, Promise, Threads, Token, Why, check, spawn, then};
+use super::kit::{self, Log, Loop, Promise, Running, Threads, Token, Why, check, spawn, then};
 use crate::core::{Step, derive};
 use crate::error::CancelReason;
 use crate::promise::{Promise as Public, Resolution};
 use std::panic::Location;
+
+/// A root that adopts a settled promise on this thread's loop, and is cancelled on another thread.
+fn cancelled_elsewhere() -> Running {
+    let (inner, settler) = kit::pending();
+    let (outer, resolver) = kit::pending();
+    assert!(resolver.adopt(inner).is_ok());
+    drop(resolver);
+    settler.settle(Ok(Token::new(7))).unwrap();
+    spawn(move || {
+        let _ = outer.cancel(&CancelReason::from("stop"), Location::caller());
+    })
+}
 
 /// A link whose handler returns `inner`.
 fn following(home: &Loop, inner: Promise) -> Promise {
@@ -93,14 +105,7 @@ fn loom_m11_outer_given_up_while_it_adopts() {
     });
     check("m11 a root is cancelled elsewhere", Threads::Two, || {
         let home = Loop::new();
-        let (inner, settler) = kit::pending();
-        let (outer, resolver) = kit::pending();
-        assert!(resolver.adopt(inner).is_ok());
-        drop(resolver);
-        settler.settle(Ok(Token::new(7))).unwrap();
-        let cancelling = spawn(move || {
-            let _ = outer.cancel(&CancelReason::from("stop"), Location::caller());
-        });
+        let cancelling = cancelled_elsewhere();
         home.drain();
         cancelling.join();
         home.drain();
@@ -108,14 +113,7 @@ fn loom_m11_outer_given_up_while_it_adopts() {
     });
     check("m11 a root is cancelled elsewhere, its loop closes", Threads::Two, || {
         let mut home = Loop::new();
-        let (inner, settler) = kit::pending();
-        let (outer, resolver) = kit::pending();
-        assert!(resolver.adopt(inner).is_ok());
-        drop(resolver);
-        settler.settle(Ok(Token::new(7))).unwrap();
-        let cancelling = spawn(move || {
-            let _ = outer.cancel(&CancelReason::from("stop"), Location::caller());
-        });
+        let cancelling = cancelled_elsewhere();
         home.close();
         drop(home);
         cancelling.join();
