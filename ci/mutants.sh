@@ -46,10 +46,16 @@ export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 CARGO_INCREMENTAL=1
 export THENABLE_MODEL_PROGRAMS=${THENABLE_MODEL_PROGRAMS:-2000}
 
 # The first stage runs every mutant, or those of one part, and each further one what those before it have left. Its number
-# names its folder; `left` is what it leaves.
+# names its folder; `left` is what it leaves. What stands before `--` says which tests are built and run, what stands after it
+# how they run.
 stage() {
-    local number=$1 status=0 which=() name
+    local number=$1 status=0 which=() targets=() name
     shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        # For the build too, which builds all tests otherwise.
+        targets+=("--cargo-arg=$1")
+        shift
+    done
     if [ "$number" -eq 1 ]; then
         # A part is run as a whole; otherwise what an interrupted run has done counts.
         if [ -n "$part" ]; then which=(--shard "$part" --sharding round-robin); else which=(--iterate); fi
@@ -65,7 +71,7 @@ stage() {
     cat "$results/$number/mutants.out/unviable.txt" >>"$results/unviable" 2>/dev/null || true
     # 2 and 3: some were missed, or took too long.
     CARGO_TARGET_DIR=$CARGO_TARGET_DIR/mutants/build \
-        "${mutants[@]}" "${which[@]}" --output "$results/$number" --jobs 1 -- "$@" || status=$?
+        "${mutants[@]}" "${which[@]}" --output "$results/$number" --jobs 1 "${targets[@]}" -- "$@" || status=$?
     case $status in
         0 | 2 | 3) ;;
         *) exit "$status" ;;

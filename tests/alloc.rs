@@ -216,6 +216,29 @@ fn a_handler_that_returns_a_promise_adds_only_that_promise() {
     });
 }
 
+/// It is not followed: its value waits in the promise that takes it over.
+#[cfg(thenable_no_reuse)]
+#[test]
+fn a_fulfilled_promise_that_a_handler_returns_is_gone_at_once() {
+    const HANDLERS: u64 = 100;
+    let event_loop = warm_loop();
+    let _current = event_loop.enter();
+    let held = || BYTES.get();
+    let before = held();
+    let one = Promise::resolve(0_u64);
+    let size = held() - before;
+    drop(one);
+    let chains: Vec<_> = (0..HANDLERS).map(|n| Promise::resolve(n).then(Promise::resolve)).collect();
+    let queued = held();
+    let (tell, told) = std::sync::mpsc::channel();
+    // After the handlers, and before the jobs that they queue.
+    event_loop.handle().call_soon(move || tell.send(BYTES.get()).unwrap());
+    event_loop.run_until_idle().unwrap();
+    assert!(chains.iter().all(Promise::is_fulfilled));
+    // What the handlers were given is gone, and so is what they have returned.
+    assert!(queued - told.recv().unwrap() >= size * HANDLERS as isize);
+}
+
 #[test]
 fn settling_allocates_nothing() {
     let event_loop = warm_loop();

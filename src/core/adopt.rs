@@ -3,6 +3,9 @@
 //! Adoption takes two jobs: *start* begins to wait on the followed promise, *finish* takes its outcome over. The handler's
 //! own block is the reaction for both; a root promise, which is no reaction, gets an [`Adopter`].
 //!
+//! A fulfilled promise that nobody else knows is not followed at all: its value goes at once where it would go two jobs
+//! later, and waits there as long ([`Mode::HoldValue2`]).
+//!
 //! When X starts to follow I, and all that anyone knows of X is that Y follows it, Y follows I from now on and X is
 //! freed: a chain of adoptions holds one waiting block however long it grows. JavaScript would take one job per promise of
 //! that chain to unwind it, so Y remembers in `hops` how many jobs it stands for, and runs as often before it settles: the

@@ -151,13 +151,13 @@ where
         let rejected = match result {
             Ok(Step::Now(Resolution::Resolve(value))) => slot::write_outcome::<U, E2>(head, site, Ok(value)),
             Ok(Step::Now(Resolution::Reject(reason))) => slot::write_outcome::<U, E2>(head, site, Err(reason)),
-            Ok(Step::InTwoTicks(outcome)) => {
-                let rejected = slot::write_outcome::<U, E2>(head, site, outcome);
-                (*reaction).set_mode(if rejected { Mode::HoldReason2 } else { Mode::HoldValue2 });
-                return reaction::schedule(reaction);
-            }
+            Ok(Step::InTwoTicks(outcome)) => return hold::<U, E2>(reaction, site, outcome),
             Ok(Step::Now(Resolution::Adopt(promise))) => match adopt::source_of(head, promise.into_handle()) {
-                Ok(source) => return adopt::begin::<U, E2>(reaction, source, site),
+                Ok(source) => match slot::take_unseen::<U>(source) {
+                    // Nothing can change it any more. As many ticks as to follow it, without a second and a third look at it.
+                    Some(value) => return hold::<U, E2>(reaction, site, Ok(value)),
+                    None => return adopt::begin::<U, E2>(reaction, source, site),
+                },
                 Err(fault) => {
                     slot::write_fault::<U, E2>(head, site, fault);
                     true
@@ -169,6 +169,20 @@ where
             }
         };
         finish::<U, E2>(head, rejected);
+    }
+}
+
+/// Settles two ticks from now: the outcome waits in the slot.
+///
+/// # Safety
+/// The caller runs the reaction, whose handler is gone.
+#[inline]
+unsafe fn hold<U, E2>(reaction: *mut Reaction, site: Site, outcome: Result<U, E2>) {
+    // SAFETY: the slot is unused and ours; so is the reaction.
+    unsafe {
+        let rejected = slot::write_outcome::<U, E2>(reaction.cast(), site, outcome);
+        (*reaction).set_mode(if rejected { Mode::HoldReason2 } else { Mode::HoldValue2 });
+        reaction::schedule(reaction);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use thenable::{Executor, ExecutorExt, IntoPromise, Job, Promise, Rejection, Resolution, ThreadPool};
+use thenable::{EventLoop, Executor, ExecutorExt, Fault, IntoPromise, Job, Promise, Rejection, Resolution, ThreadPool};
 
 use super::{PANIC, Table, ok, table};
 use crate::common::{Seen, no};
@@ -47,6 +48,38 @@ fn a_promise() {
         in_every_method(t, || Promise::resolve(1).then(|_| no("deep")).map(|n| n + 1), "Err(deep)");
         in_every_method(t, || thenable::delay(crate::common::MS).map(|()| 2), "Ok(2)");
     });
+}
+
+/// The handler's job and two more, then its promise has the value; a cancellation and the end of the loop after each of them.
+#[test]
+fn a_fulfilled_promise_and_an_end_between_its_jobs() {
+    for jobs in 1..=3 {
+        for cancelled in [true, false] {
+            let event_loop = EventLoop::new();
+            let current = event_loop.enter();
+            let value = Arc::new(());
+            let given = value.clone();
+            let promise = Promise::resolve(()).then(move |()| Promise::resolve(given));
+            for _ in 0..jobs {
+                assert!(promise.is_pending());
+                event_loop.run_ready(Duration::ZERO);
+            }
+            assert_eq!((promise.is_pending(), Arc::strong_count(&value)), (jobs < 3, 2), "after {jobs} jobs");
+            if cancelled {
+                promise.cancel("enough");
+            }
+            drop(current);
+            // A value that is there is not lost with its loop.
+            drop(event_loop);
+            match promise.wait() {
+                Ok(arrived) => assert!(Arc::ptr_eq(&arrived, &value) && (jobs == 3 || !cancelled)),
+                Err(why) => {
+                    assert!(matches!(why.fault(), Some(Fault::Cancelled { .. })) && cancelled && jobs < 3, "{why}")
+                }
+            }
+            assert_eq!(Arc::strong_count(&value), 1);
+        }
+    }
 }
 
 #[test]
