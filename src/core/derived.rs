@@ -325,9 +325,22 @@ mod tests {
     use super::*;
     use crate::error::Rejection;
 
+    #[cfg(not(any(shuttle, thenable_no_reuse, miri)))]
+    #[test]
+    fn small_links_come_from_pages() {
+        fn from_pages<const WORDS: usize>() -> bool {
+            let words = [0_usize; WORDS];
+            fn of<F: FnOnce(Result<u64, Rejection>, Site) -> Step<u64, Rejection>>(_: &F) -> bool {
+                Table::<u64, Rejection, u64, Rejection, F>::TABLE.from_pages
+            }
+            of(&move |_, _| Resolution::Resolve(words.len() as u64).into())
+        }
+        assert!(from_pages::<2>() && from_pages::<10>());
+        assert!(!from_pages::<11>());
+    }
+
     #[test]
     fn a_link_fits_in_64_bytes() {
-        let _: Option<Derived<u64, Rejection, [usize; 2]>> = None;
         assert_eq!(size_of::<Derived<u64, Rejection, [usize; 2]>>(), 64);
         assert_eq!(size_of::<Derived<(), Rejection, [usize; 2]>>(), 64);
     }

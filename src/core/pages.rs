@@ -112,17 +112,26 @@ impl Shared {
 
 const CLOSED: *mut Free = ptr::without_provenance_mut(1);
 
-// All threads of a model run on one.
-#[cfg(loom)]
-std::thread_local! {
-    static LIVING: Cell<usize> = const { Cell::new(0) };
-}
+#[cfg(any(loom, test))]
+#[cfg_attr(test, expect(clippy::disallowed_methods, reason = "it has no destructor"))]
+mod living {
+    use std::cell::Cell;
 
-/// How many pages there are, in a model.
-#[cfg(loom)]
-pub(super) fn living_pages() -> usize {
-    LIVING.get()
+    std::thread_local! {
+        static PAGES: Cell<isize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn add(pages: isize) {
+        PAGES.set(PAGES.get() + pages);
+    }
+
+    /// How many pages this thread has made, less those that it has freed. All threads of a model run on one.
+    pub(in super::super) fn living_pages() -> isize {
+        PAGES.get()
+    }
 }
+#[cfg(any(loom, test))]
+pub(super) use living::living_pages;
 
 const PAGE: Layout = match Layout::from_size_align(PAGE_BYTES, PAGE_BYTES) {
     Ok(layout) => layout,
@@ -157,8 +166,8 @@ unsafe fn new_page(owner: *const Shared, class: Class) -> *mut Page {
     };
     // SAFETY: new, large enough, and aligned to more than this.
     unsafe { page.write(header) };
-    #[cfg(loom)]
-    LIVING.set(LIVING.get() + 1);
+    #[cfg(any(loom, test))]
+    living::add(1);
     page
 }
 
@@ -167,8 +176,8 @@ unsafe fn new_page(owner: *const Shared, class: Class) -> *mut Page {
 unsafe fn free_page(page: *mut Page) {
     // SAFETY: by contract; made by `new_page`.
     unsafe {
-        #[cfg(loom)]
-        LIVING.set(LIVING.get() - 1);
+        #[cfg(any(loom, test))]
+        living::add(-1);
         (*page).life.end();
         page.drop_in_place();
         dealloc(page.cast(), PAGE);

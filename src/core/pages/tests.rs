@@ -57,6 +57,7 @@ fn blocks_of_all_sizes_do_not_overlap() {
         unsafe { local.free(block) };
     }
     local.end();
+    assert_eq!(living_pages(), 0);
 }
 
 #[test]
@@ -77,6 +78,73 @@ fn a_freed_block_is_the_next_one() {
         stranger.free(first);
         stranger.free(second);
         stranger.free(other);
+    }
+    assert_eq!(living_pages(), 0);
+}
+
+#[test]
+fn the_sizes_that_pages_have() {
+    #[repr(align(16))]
+    struct Aligned(#[expect(dead_code)] [u8; 16]);
+    assert!(Class::of::<u8>().is_some_and(|class| class.bytes() == GRAIN));
+    assert!(Class::of::<[u64; 7]>().is_some_and(|class| class.bytes() == 56));
+    assert!(Class::of::<[u8; LARGEST]>().is_some_and(|class| class.bytes() == LARGEST));
+    assert!(Class::of::<[u8; LARGEST + 1]>().is_none());
+    assert!(Class::of::<()>().is_none());
+    assert!(Class::of::<Aligned>().is_none());
+    // One list for each of them, and for none.
+    assert_eq!(Local::new(|| true).current.len(), 1 + LARGEST / GRAIN);
+    assert_eq!((SPARES_AT_REST * PAGE_BYTES, SPARES_AT_WORK * PAGE_BYTES), (1 << 20, 64 << 20));
+}
+
+#[test]
+fn what_others_have_freed_is_taken_over() {
+    let (local, stranger) = (Local::new(|| true), Local::new(|| true));
+    let blocks: Vec<_> = (0..per_page(64) * 3).map(|_| local.allocate(class(64))).collect();
+    for block in &blocks {
+        // SAFETY: in use until now, freed once.
+        unsafe { stranger.free(*block) };
+    }
+    assert_eq!(local.spares.get(), 0, "they wait for their owner");
+    local.tidy();
+    assert_eq!(local.spares.get(), 2, "all but the current page");
+    // Without tidying, when the current page is full.
+    let others: Vec<_> = (0..per_page(64)).map(|_| local.allocate(class(64))).collect();
+    // SAFETY: in use until now, freed once.
+    others.iter().for_each(|block| unsafe { stranger.free(*block) });
+    assert!(others.contains(&local.allocate(class(64))));
+    local.end();
+    stranger.end();
+    assert_eq!(living_pages(), 1, "the one that holds the last block");
+}
+
+/// The memory of the thread, by the functions that the rest of the core uses.
+#[cfg(not(any(shuttle, thenable_no_reuse)))]
+mod of_the_thread {
+    use super::*;
+    use crate::core::block;
+
+    #[test]
+    fn a_thread_at_rest_keeps_little() {
+        let blocks: Vec<_> = (0..per_page(64) * (SPARES_AT_REST + 9)).map(|_| block::allocate([0_u64; 8])).collect();
+        // SAFETY: ours, freed once.
+        blocks.into_iter().for_each(|block| unsafe { block::free(block) });
+        let most = isize::try_from(SPARES_AT_REST).unwrap();
+        assert!(living_pages() >= most + 9);
+        block::tidy();
+        assert_eq!(living_pages(), most + 1, "the current page, and the spare ones");
+    }
+
+    #[test]
+    fn a_thread_that_ends_leaves_its_blocks_to_whoever_has_them() {
+        let block = std::thread::spawn(|| Sent(block::allocate([7_u64; 2]).cast())).join().unwrap();
+        // SAFETY: the page lives as long as the block.
+        let owner = unsafe { &*(*page_of(block.0)).owner };
+        assert_eq!(owner.returned.load(Ordering::Acquire), CLOSED);
+        assert_eq!(owner.left.load(Ordering::Acquire), 1);
+        // SAFETY: sent, so ours; freed once.
+        unsafe { block::free(block.0.cast::<[u64; 2]>()) };
+        assert_eq!(living_pages(), -1, "the other thread's");
     }
 }
 
@@ -103,6 +171,7 @@ fn empty_pages_are_used_for_other_sizes_and_given_back() {
     fill(SPARES_AT_WORK + 6);
     assert_eq!(local.spares.get(), SPARES_AT_WORK, "more are never kept");
     local.end();
+    assert_eq!(living_pages(), 0);
 }
 
 #[test]
@@ -119,6 +188,7 @@ fn a_page_that_was_full_is_found_again() {
         unsafe { local.free(block) };
     }
     local.end();
+    assert_eq!(living_pages(), 0);
 }
 
 #[test]
@@ -133,6 +203,7 @@ fn a_thread_that_ends_gets_blocks_that_need_no_owner() {
         Local::new(|| true).free(blocks[1]);
         local.free(blocks[2]);
     }
+    assert_eq!(living_pages(), 0);
     local.end();
 }
 
