@@ -83,3 +83,64 @@ impl<F, S: Supervise<F>> Future for Supervised<F, S> {
         supervisor.poll(future, context)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::Waker;
+
+    /// Counts its polls; its destructor panics.
+    struct Counted(u32, #[expect(dead_code, reason = "it is counted")] Arc<()>);
+
+    impl Future for Counted {
+        type Output = u32;
+
+        fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {
+            self.0 += 1;
+            if self.0 == 2 { Poll::Ready(self.0) } else { Poll::Pending }
+        }
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn a_guarded_future_is_dropped_once_and_quietly() {
+        let lives = Arc::new(());
+        let context = &mut Context::from_waker(Waker::noop());
+        {
+            let mut guarded = pin!(Guarded::new(Counted(0, lives.clone())));
+            assert!(guarded.as_mut().poll(context).is_pending());
+            assert_eq!(guarded.as_mut().poll(context), Poll::Ready(2));
+            assert_eq!(Arc::strong_count(&lives), 2);
+            guarded.as_mut().finish();
+            assert_eq!(Arc::strong_count(&lives), 1);
+            guarded.as_mut().finish();
+            // Not polled any more.
+            assert!(guarded.as_mut().poll(context).is_pending());
+        }
+        drop(Guarded::new(Counted(0, lives.clone())));
+        assert_eq!(Arc::strong_count(&lives), 1);
+    }
+
+    #[test]
+    fn a_supervisor_decides_when_a_task_is_over() {
+        struct Times(u32);
+        impl<F: Future<Output = u32>> Supervise<F> for Times {
+            fn poll(&mut self, mut future: Pin<&mut Guarded<F>>, context: &mut Context<'_>) -> Poll<()> {
+                self.0 += 1;
+                future.as_mut().poll(context).map(|polls| assert_eq!(polls, self.0))
+            }
+        }
+        let lives = Arc::new(());
+        let context = &mut Context::from_waker(Waker::noop());
+        let mut task = pin!(Supervised::new(Counted(0, lives.clone()), Times(0)));
+        assert!(task.as_mut().poll(context).is_pending());
+        assert!(task.as_mut().poll(context).is_ready());
+    }
+}

@@ -192,8 +192,6 @@ impl<T, E> Handle<T, E> {
                     block.update(context.waker());
                     block
                 }
-                // SAFETY: alive by our share.
-                None if unsafe { (*head).state().is_settled() } => continue,
                 None => Unlisted::new(head, context.waker().clone()),
             };
             if let Some(listed) = block.list() {
@@ -314,5 +312,49 @@ impl<T, E> Drop for Handle<T, E> {
             // SAFETY: our share.
             unsafe { release_handle(head) };
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::core::pending;
+    use crate::error::Rejection;
+    use std::task::Waker;
+
+    /// What makes a rejection somebody's business, and what does not.
+    #[test]
+    fn looking_at_a_rejection_is_handling_it() {
+        type Look = fn(&Handle<u64, Rejection>);
+        let looks: [(Look, bool); 6] = [
+            (|handle| handle.mark_handled(), true),
+            (|handle| assert!(handle.peek().is_some_and(|outcome| outcome.is_err())), true),
+            (|handle| assert!(handle.status() == Status::Rejected), false),
+            (|handle| handle.set_name("name".into()), false),
+            (|handle| drop(handle.watch(crate::core::NOWHERE, || ())), false),
+            (|handle| drop(handle.canceller()), false),
+        ];
+        for (look, handles) in looks {
+            let (handle, producer) = pending(Location::caller());
+            assert!(producer.settle(Err("no".into())).is_ok());
+            // SAFETY: alive by the handle.
+            let head = unsafe { &*handle.promise().unwrap() };
+            assert!(!head.is_handled());
+            look(&handle);
+            assert_eq!(head.is_handled(), handles);
+            handle.mark_handled();
+        }
+    }
+
+    #[test]
+    fn giving_up_an_await_is_handling_it() {
+        let (mut handle, producer) = pending::<u64, Rejection>(Location::caller());
+        assert!(handle.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        // SAFETY: alive by the producer.
+        let head = unsafe { &*handle.promise().unwrap() };
+        assert!(!head.is_handled());
+        drop(handle);
+        assert!(head.is_handled());
+        drop(producer);
     }
 }

@@ -129,3 +129,6 @@ pub(crate) use root::{Producer, faulted, never, pending, settled};
 pub(crate) use step::CurrentStep;
 #[cfg(not(loom))]
 pub(crate) use tracked::pending_on;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

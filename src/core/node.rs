@@ -473,3 +473,54 @@ pub(super) unsafe fn publish(head: *mut Head, rejected: bool) -> Option<Word> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    static TABLE: VTable = VTable::reaction(Kind::Job, no_reaction, no_discard);
+
+    fn head(refs: u32) -> Head {
+        Head::new(&TABLE, Word::PENDING, refs, 0)
+    }
+
+    fn refs(head: &Head) -> u32 {
+        head.refs.load(Ordering::Relaxed)
+    }
+
+    /// Every combination of the flags, a producer or none, and so many consumers.
+    #[test]
+    fn every_reference_word_answers_every_question() {
+        for flags in (0..8).map(|n: u32| n << 28).map(|bits| bits & (TAKEN | TRACKED) | (bits & PRODUCER) << 1) {
+            for producer in [0, PRODUCER] {
+                for count in [0, 1, 2, COUNT / 2] {
+                    let word = flags | producer | count;
+                    let head = head(word);
+                    assert_eq!(head.has_consumer(), count > 0, "{word:x}");
+                    assert_eq!(head.is_only_producer(), count == 0 && producer != 0, "{word:x}");
+                    assert_eq!(head.is_handled(), flags & HANDLED != 0, "{word:x}");
+                    assert_eq!(head.is_taken(), flags & TAKEN != 0, "{word:x}");
+                    if count > 0 {
+                        let claim = match (count, producer) {
+                            (1, 0) => Claim::Whole,
+                            (1, _) => Claim::Outcome,
+                            _ => Claim::Shared,
+                        };
+                        assert!(head.consumer_claim() == claim, "{word:x}");
+                        assert_eq!(head.is_only_consumer(), count == 1, "{word:x}");
+                        // Half of what the bits hold is not too many yet.
+                        head.retain();
+                        assert_eq!(refs(&head), word + 1);
+                        head.refs.store(word, Ordering::Relaxed);
+                    }
+                    let alive = count > 0 || producer != 0;
+                    assert_eq!((head.try_retain(), refs(&head)), (alive, word + u32::from(alive)), "{word:x}");
+                    head.refs.store(word, Ordering::Relaxed);
+                    head.mark_handled();
+                    head.mark_handled();
+                    assert_eq!(refs(&head), word | HANDLED);
+                }
+            }
+        }
+    }
+}

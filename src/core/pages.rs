@@ -113,7 +113,6 @@ impl Shared {
 const CLOSED: *mut Free = ptr::without_provenance_mut(1);
 
 #[cfg(any(loom, test))]
-#[cfg_attr(test, expect(clippy::disallowed_methods, reason = "it has no destructor"))]
 mod living {
     use std::cell::Cell;
 

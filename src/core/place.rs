@@ -2,8 +2,6 @@
 //! of its loop, and a number whose loop is gone simply is not found.
 
 use super::queue::JobQueue;
-#[cfg(loom)]
-use crate::primitive::Mutex;
 use crate::primitive::thread_local_value;
 use std::cell::Cell;
 #[cfg(not(loom))]
@@ -37,11 +35,6 @@ type Registry = BTreeMap<PlaceId, Arc<JobQueue>>;
 #[cfg(not(loom))]
 static REGISTRY: std::sync::RwLock<Registry> = std::sync::RwLock::new(BTreeMap::new());
 
-#[cfg(loom)]
-loom::lazy_static! {
-    static ref REGISTRY: Mutex<Registry> = Mutex::new(BTreeMap::new());
-}
-
 #[cfg(not(loom))]
 fn read<R>(f: impl FnOnce(&Registry) -> R) -> R {
     f(&REGISTRY.read().unwrap_or_else(std::sync::PoisonError::into_inner))
@@ -50,13 +43,37 @@ fn read<R>(f: impl FnOnce(&Registry) -> R) -> R {
 fn write<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
     f(&mut REGISTRY.write().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
+
 #[cfg(loom)]
-fn read<R>(f: impl FnOnce(&Registry) -> R) -> R {
-    f(&REGISTRY.lock())
+mod modelled {
+    use super::{JobQueue, PlaceId, Registry};
+    use crate::primitive::Mutex;
+    use std::sync::Arc;
+
+    loom::lazy_static! {
+        static ref REGISTRY: Mutex<Registry> = Mutex::new(Registry::new());
+    }
+
+    pub(super) fn write<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
+        f(&mut REGISTRY.lock())
+    }
+
+    pub(in super::super) fn find(id: PlaceId) -> Option<Arc<JobQueue>> {
+        REGISTRY.lock().get(&id).cloned()
+    }
 }
 #[cfg(loom)]
-fn write<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
-    f(&mut REGISTRY.lock())
+pub(super) use modelled::find;
+#[cfg(loom)]
+use modelled::write;
+
+/// The number after `before`, without the bit. After 2^27 loops the numbers start again; one in use is passed over.
+fn next_number(before: PlaceId, is_used: impl Fn(PlaceId) -> bool) -> PlaceId {
+    let mut id = (before | TRACKING) + 1;
+    while id >= PLACES || is_used(id) || is_used(id | TRACKING) {
+        id = if id >= PLACES { TRACKING + 1 } else { id + TRACKING + 1 };
+    }
+    id
 }
 
 /// Makes a queue that belongs to the calling thread and registers it.
@@ -64,12 +81,8 @@ fn write<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
 /// `tracks`: promises made while it is current are listed while they are pending.
 pub(crate) fn register(tracks: bool, wake: impl Fn() + Send + Sync + 'static) -> Arc<JobQueue> {
     write(|registry| {
-        // One more than the newest; after 2^27 loops the numbers start again, and one in use is passed over.
         let before = LAST.get();
-        let mut id = (before | TRACKING) + 1;
-        while id >= PLACES || registry.contains_key(&id) || registry.contains_key(&(id | TRACKING)) {
-            id = if id >= PLACES { TRACKING + 1 } else { id + TRACKING + 1 };
-        }
+        let id = next_number(before, |id| registry.contains_key(&id));
         LAST.set(id);
         // ORDERING of both: Relaxed, under the registry's lock.
         if id < before {
@@ -91,11 +104,6 @@ pub(crate) fn unregister(id: PlaceId) {
     #[cfg(not(loom))]
     REMOVALS.fetch_add(1, std::sync::atomic::Ordering::Release);
     drop(queue);
-}
-
-#[cfg(loom)]
-pub(super) fn find(id: PlaceId) -> Option<Arc<JobQueue>> {
-    read(|registry| registry.get(&id).cloned())
 }
 
 /// Counts removals: a number may be given to another loop after one.
@@ -252,5 +260,90 @@ impl Drop for Entered {
             entered.last().map_or(ptr::null(), |(_, queue)| *queue)
         });
         let _ = CURRENT.try_with(|current| current.set(newest.unwrap_or(ptr::null())));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn numbers_go_up_and_start_again() {
+        let next = |before, used: &[PlaceId]| next_number(before, |id| used.contains(&id));
+        let first = TRACKING + 1;
+        assert_eq!(next(NOWHERE, &[]), first);
+        // Whether the one before lists what is pending or not.
+        assert_eq!((next(first, &[]), next(first | TRACKING, &[])), (first + 2, first + 2));
+        // One in use, of either kind, and two.
+        assert_eq!(next(first, &[first + 2]), first + 4);
+        assert_eq!(next(first, &[(first + 2) | TRACKING]), first + 4);
+        assert_eq!(next(first, &[first + 2, (first + 4) | TRACKING]), first + 6);
+        // The last ones, and the first ones again.
+        let last = PLACES - 2;
+        assert_eq!(next(last - 2, &[]), last);
+        assert_eq!(next(last - 2, &[last]), first);
+        assert_eq!((next(last, &[]), next(last | TRACKING, &[])), (first, first));
+        assert_eq!(next(last, &[first, first + 3]), first + 4);
+        assert!(!is_tracking(first) && is_tracking(first | TRACKING));
+    }
+
+    #[test]
+    fn a_queue_is_found_while_it_is_registered() {
+        let woken = Arc::new(AtomicUsize::new(0));
+        let queue = || {
+            let woken = woken.clone();
+            register(false, move || {
+                woken.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        let (first, second) = (queue(), queue());
+        let found = |queue: &Arc<JobQueue>| find(queue.id()).is_some_and(|found| Arc::ptr_eq(&found, queue));
+        assert!(first.id() != second.id() && find(NOWHERE).is_none());
+        // Each again and again, for what was found last is remembered.
+        assert!(found(&first) && found(&first) && found(&second) && found(&first) && found(&second));
+        wake(second.id());
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        unregister(second.id());
+        assert!(find(second.id()).is_none() && found(&first));
+        wake(second.id());
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        // What was found last does not keep a queue alive.
+        unregister(first.id());
+        assert_eq!(Arc::strong_count(&first), 1);
+        let third = queue();
+        assert!(third.id() > second.id() && found(&third));
+        unregister(third.id());
+    }
+
+    #[test]
+    fn the_newest_queue_that_was_entered_is_current() {
+        let (first, second) = (register(false, || ()), register(true, || ()));
+        let is = |queue: Option<&Arc<JobQueue>>| {
+            assert_eq!(current(), queue.map(|queue| queue.id()));
+            for one in [&first, &second] {
+                let expected = queue.is_some_and(|queue| queue.id() == one.id());
+                assert_eq!(with_current(one.id(), |queue| ptr::eq(queue, &**one)).is_some(), expected);
+                assert_eq!(is_current(one.id()), expected && !one.has_used_number());
+            }
+        };
+        is(None);
+        let one = Entered::new(first.clone());
+        is(Some(&first));
+        let two = Entered::new(second.clone());
+        let three = Entered::new(second.clone());
+        is(Some(&second));
+        // In any order.
+        drop(two);
+        is(Some(&second));
+        let four = Entered::new(first.clone());
+        is(Some(&first));
+        leave(&first);
+        is(Some(&second));
+        leave(&second);
+        is(None);
+        drop((one, three, four));
+        is(None);
+        [first, second].iter().for_each(|queue| unregister(queue.id()));
     }
 }

@@ -335,6 +335,7 @@ pub(super) struct Batch {
     /// The last loop looked up.
     found: Option<Arc<JobQueue>>,
     found_before: Vec<Arc<JobQueue>>,
+    /// Loops that slept. The first one costs no block.
     wake: Option<Arc<JobQueue>>,
     wake_too: Vec<Arc<JobQueue>>,
     discard: Vec<*mut Reaction>,
@@ -386,7 +387,6 @@ impl Batch {
     fn wake_later(&mut self, queue: Arc<JobQueue>) {
         match &self.wake {
             None => self.wake = Some(queue),
-            Some(first) if first.id() == queue.id() => {}
             Some(_) => self.wake_too.push(queue),
         }
     }

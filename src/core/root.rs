@@ -359,3 +359,32 @@ impl<T, E> Drop for Producer<T, E> {
         unsafe { node::release_producer(self.head.as_ptr()) };
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::error::Rejection;
+    use std::panic::Location;
+
+    #[cfg(not(any(shuttle, thenable_no_reuse, miri)))]
+    #[test]
+    fn small_promises_come_from_pages() {
+        let small = [Table::<u64, Rejection>::PENDING, Table::<u64, u64>::SETTLED];
+        assert!(small.iter().all(|table| table.from_pages));
+        let large = Table::<[u64; 16], Rejection>::PENDING;
+        assert!(!large.from_pages);
+    }
+
+    #[test]
+    fn half_of_what_is_too_many_resolvers_is_not() {
+        let (handle, producer) = pending::<u64, Rejection>(Location::caller());
+        for companion in [0, companion::COMPANION] {
+            let parts = &producer.head().aux;
+            parts.store(companion | companion::MAX_PARTS, Ordering::Relaxed);
+            std::mem::forget(producer.clone());
+            assert_eq!(parts.swap(1, Ordering::Relaxed), companion | (companion::MAX_PARTS + 1));
+        }
+        handle.mark_handled();
+        drop((handle, producer));
+    }
+}

@@ -63,11 +63,16 @@ mod tests {
         step.begin(None);
         let (first, site) = step.read().unwrap();
         assert_eq!(site, None);
+        // Still the same step.
+        step.begin(None);
+        assert_eq!(step.read(), Some((first, None)));
         step.set_site(Some(here));
         assert_eq!(step.read(), Some((first, Some(here))));
         step.end();
         assert_eq!(step.read(), None);
         step.end();
+        step.end();
+        assert_eq!(step.read(), None);
         step.begin(Some(here));
         assert!(step.read().is_some_and(|(second, site)| second != first && site == Some(here)));
     }

@@ -58,3 +58,42 @@ pub(crate) fn pending_on(place: PlaceId) -> Vec<(Option<Name>, Site)> {
     found.sort_by_key(|entry| entry.serial);
     found.into_iter().map(|entry| (entry.name.clone(), entry.site)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::Location;
+    use std::ptr;
+
+    #[test]
+    fn what_is_pending_is_listed_oldest_first() {
+        // Places and addresses that nothing else has.
+        let (here, elsewhere) = (PlaceId::MAX, PlaceId::MAX - 2);
+        let head = |n: usize| ptr::without_provenance::<Head>(n);
+        let site = Location::caller();
+        let names = || -> Vec<Option<String>> {
+            let listed = pending_on(here);
+            assert!(listed.iter().all(|(_, at)| ptr::eq(*at, site)));
+            listed.into_iter().map(|(name, _)| name.map(|name| name.to_string())).collect()
+        };
+        for n in [5, 1, 4, 2] {
+            track(head(n), site, here);
+            rename(head(n), &Name::from(n.to_string()));
+        }
+        track(head(3), site, elsewhere);
+        let named = |names: &[&str]| names.iter().map(|name| Some(name.to_string())).collect::<Vec<_>>();
+        assert_eq!(names(), named(&["5", "1", "4", "2"]));
+        forget(head(1));
+        forget(head(3));
+        // Nobody is entered under these.
+        forget(head(6));
+        rename(head(6), &Name::from("6"));
+        assert_eq!(names(), named(&["5", "4", "2"]));
+        track(head(1), site, here);
+        assert_eq!(names().pop(), Some(None));
+        for n in [5, 4, 2, 1] {
+            forget(head(n));
+        }
+        assert_eq!((pending_on(here).len(), pending_on(elsewhere).len()), (0, 0));
+    }
+}
