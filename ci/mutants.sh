@@ -3,13 +3,14 @@
 # test notices shows what is not tested.
 #
 #     ci/mutants.sh core           src/core: every mutant that compiles must be noticed
+#     ci/mutants.sh process        src/process and src/named: nine of ten must be
 #     ci/mutants.sh rest           the other modules, with all features: nine of ten must be
 #     ci/mutants.sh core state.rs  those in files with "state.rs" in their path
 #     ci/mutants.sh rest '' 0/8    each eighth one, from the first (to 7/8): a sample, or one part of eight
 #     ci/mutants.sh core --list    which there are, without running anything
 #
 # The tests go by what they cost: first the unit tests with two thousand programs of the reference model; on what they leave
-# the integration tests that are quick; then the others, and those of the features, or the loom models for the core. What an
+# the integration tests that are quick; then the others; and on what is left of the core the loom models. What an
 # interrupted run noticed is not run again, unless FRESH=1 says so. Results are in the target folder, below `mutants`.
 # ci/mutants.toml says what is left alone. On a crowded machine tests may fail by themselves, and notice what they do not.
 #
@@ -31,9 +32,16 @@ mutants=(cargo mutants --config ci/mutants.toml --colors never)
 done < <(python3 ci/planted.py src/core/*.rs)
 case $mode in
     core) mutants+=(--file "src/core/**/*${2#--list}*") needed=100 ;;
-    rest) mutants+=(--file "src/**/*${2#--list}*" --exclude 'src/core/**' --features 'process,rayon,tokio') needed=90 ;;
+    process)
+        mutants+=(--file "src/process/**/*${2#--list}*" --file "src/named/**/*${2#--list}*" --features process)
+        needed=90
+        ;;
+    rest)
+        mutants+=(--file "src/**/*${2#--list}*" --exclude 'src/{core,process,named}/**' --features 'process,rayon,tokio')
+        needed=90
+        ;;
     *)
-        echo "core or rest? ($mode)" >&2
+        echo "core, process or rest? ($mode)" >&2
         exit 2
         ;;
 esac
@@ -118,17 +126,27 @@ for outcome in json.load(open(sys.argv[1]))["outcomes"]:
 ' "$results/1/mutants.out/outcomes.json")
 }
 
-stage 1 --lib --test model
-stage 2 --test it -- --skip blocked:: --skip stress --skip million --skip _is_flat --skip many:: --skip thousand
-if [ "$mode" = rest ]; then
-    stage 3 --test it
-    stage 4 --test process --test process_main --test alloc
-else
-    # The watchdog's tests tell a blocked loop by the time, and nothing about the core.
-    stage 3 --test it --test leaks --test alloc -- --skip blocked::
-    # In a shell of its own, for it sets flags that no stage has.
-    if [ -s "$results/left" ] && command -v python3 >/dev/null; then (models); fi
-fi
+quick=(--skip blocked:: --skip stress --skip million --skip _is_flat --skip many:: --skip thousand)
+case $mode in
+    core)
+        stage 1 --lib --test model
+        stage 2 --test it -- "${quick[@]}"
+        # The watchdog's tests tell a blocked loop by the time, and nothing about the core.
+        stage 3 --test it --test leaks --test alloc --test children -- --skip blocked::
+        # In a shell of its own, for it sets flags that no stage has.
+        if [ -s "$results/left" ] && command -v python3 >/dev/null; then (models); fi
+        ;;
+    process)
+        stage 1 --lib
+        stage 2 --test process --test process_main
+        stage 3 --test it -- "${quick[@]}"
+        ;;
+    rest)
+        stage 1 --lib --test model
+        stage 2 --test it -- "${quick[@]}"
+        stage 3 --test it --test leaks --test alloc --test foreign_pools --test process
+        ;;
+esac
 
 noticed=$(sort -u "$results/noticed" | grep -cvxF -f "$results/unviable" || true)
 unnoticed=$(wc -l <"$results/left")

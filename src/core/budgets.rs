@@ -121,6 +121,22 @@ fn create_resolve_await_is_three() {
     assert_eq!(count(cycle), 3);
 }
 
+/// What spawned futures and pool jobs are.
+#[test]
+fn the_same_with_a_companion_is_three() {
+    struct Nothing;
+    impl super::Companion<u64, crate::Rejection> for Nothing {
+        fn cancelled(_: &super::Working<u64, crate::Rejection, Self>, _: &crate::CancelReason) {}
+    }
+    let cycle = || {
+        let (handle, working) = super::pending_with(std::panic::Location::caller(), Nothing);
+        assert!(working.settle(Ok(1)).is_ok());
+        drop(working);
+        assert!(poll(Promise::from_handle(handle)).is_ready());
+    };
+    assert_eq!(count(cycle), 3);
+}
+
 #[test]
 fn an_input_of_a_combinator_is_few() {
     let event_loop = EventLoop::new();

@@ -4,7 +4,8 @@
 //!
 //! The resolvers together own it, and the last of them drops it. The auxiliary word counts them; where there is a companion
 //! it has the bit [`COMPANION`] too. Whoever cancels is no resolver and becomes one for the call, if there still is one; so
-//! the last resolver of such a promise never goes without counting down.
+//! the last resolver of such a promise counts down when it goes, unless the promise has settled without a hub: nobody can have
+//! cancelled it then.
 
 use super::handle::Handle;
 use super::node::{Conversion, Head, Site, VTable};

@@ -5,11 +5,13 @@
 //! look at it is found: one that comes later, and one that only happened to come earlier.
 
 #[cfg(not(loom))]
+#[cfg_attr(any(shuttle, thenable_no_reuse, miri), allow(unused_imports, reason = "pages alone have marks"))]
 pub(super) use real::{Life, Mark};
 #[cfg(loom)]
 pub(super) use watched::{Life, Mark, bury, free};
 
 #[cfg(not(loom))]
+#[cfg_attr(any(shuttle, thenable_no_reuse, miri), allow(dead_code, reason = "as above"))]
 mod real {
     pub(in super::super) struct Life;
 

@@ -523,4 +523,21 @@ mod tests {
             }
         }
     }
+
+    /// The list of what is pending is everybody's: only promises that are in it look for themselves there.
+    #[test]
+    fn only_a_tracked_promise_is_looked_for() {
+        // A place that nothing else has.
+        let place = PlaceId::MAX - 4;
+        for tracked in [false, true] {
+            let head = head(if tracked { TRACKED | PRODUCER } else { PRODUCER });
+            let listed = || super::super::tracked::pending_on(place).iter().map(|(name, _)| name.is_some()).next();
+            super::super::tracked::track(&head, Location::caller(), place);
+            head.rename(&hub::Name::from("name"));
+            assert_eq!(listed(), Some(tracked));
+            head.untrack();
+            assert_eq!(listed(), (!tracked).then_some(false));
+            super::super::tracked::forget(&head);
+        }
+    }
 }

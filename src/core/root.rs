@@ -274,6 +274,14 @@ impl<T, E> Producer<T, E> {
         self.head().has_consumer() && !self.head().state().is_settled()
     }
 
+    /// With a companion, somebody may become a resolver who is none: whoever has cancelled the promise, and has left a hub behind;
+    /// or asks it to wind up, which takes a hub too. Of a promise that has settled without one, nobody has or will.
+    #[inline]
+    fn nobody_will_borrow(&self) -> bool {
+        let word = self.head().state();
+        word.is_settled() && (cfg!(thenable_plant = "m20_hub_unseen") || !word.has_hub())
+    }
+
     /// Why the promise was cancelled, if it was.
     pub(crate) fn cancel_reason(&self) -> Option<CancelReason> {
         cancel::reason_of(self.head())
@@ -331,10 +339,11 @@ impl<T, E> Drop for Producer<T, E> {
     fn drop(&mut self) {
         self.head().life.look();
         // ORDERING: Acquire: if ours is the only resolver, what the others did happened before. Otherwise AcqRel, as in
-        // `Arc`. (With a companion the word is never 1: there somebody may become a resolver who is none.)
+        // `Arc`.
         let now = self.head().aux.load(Ordering::Acquire);
         #[cfg(not(thenable_plant = "m04_resolvers_torn"))]
         let last = now == 1
+            || (now == companion::COMPANION | 1 && self.nobody_will_borrow())
             || (cfg!(thenable_plant = "m20_gone_uncounted") && now & companion::PARTS == 1)
             || self.head().aux.fetch_sub(1, Ordering::AcqRel) & companion::PARTS == 1;
         #[cfg(thenable_plant = "m04_resolvers_torn")]

@@ -267,3 +267,17 @@ fn a_combinator_lets_go_of_the_losers() {
         }
     }
 }
+
+#[test]
+fn a_link_too_large_for_a_page_ends_as_any_other() {
+    let here = Here::new(false);
+    let (promise, resolver) = Promise::<u64>::with_resolvers();
+    let words = std::hint::black_box([1_u64; 40]);
+    let (first, second) =
+        (promise.clone().map(move |n| words[39] + n), promise.map(move |n| words.map(|word| word + n)));
+    assert!(resolver.resolve(1).is_ok());
+    here.run();
+    assert!(matches!(first.peek(), Some(Ok(2))) && matches!(second.peek(), Some(Ok([2, ..]))));
+    drop(second.map(|all| all.iter().sum::<u64>()));
+    assert_eq!(here.run(), 1);
+}

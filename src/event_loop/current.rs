@@ -8,18 +8,34 @@ use super::shared::LoopShared;
 use crate::core::{Entered, NOWHERE, PlaceId};
 use crate::error::{self, Unhandled};
 use crate::primitive::thread_local_value;
+use async_executor::Executor;
 #[cfg(not(shuttle))]
 use once_cell::sync::OnceCell;
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 #[cfg(not(shuttle))]
 use std::sync::mpsc;
 #[cfg(not(shuttle))]
 use std::time::Duration;
 
+/// What a loop's own thread has of it: whoever spawns here needs no lock and no atomic count.
+pub(super) struct Here {
+    pub(super) shared: Arc<LoopShared>,
+    /// None: the loop was closed before this was made.
+    pub(super) executor: Option<Arc<Executor<'static>>>,
+}
+
+impl Here {
+    pub(super) fn new(shared: Arc<LoopShared>) -> Rc<Self> {
+        let executor = shared.executor();
+        Rc::new(Self { shared, executor })
+    }
+}
+
 thread_local_value! {
     /// The loops that are current, the newest last, each with a number of its own.
-    static LOOPS: RefCell<Vec<(u64, Arc<LoopShared>)>> = RefCell::new(Vec::new());
+    static LOOPS: RefCell<Vec<(u64, Rc<Here>)>> = RefCell::new(Vec::new());
 }
 
 /// A loop being current on this thread.
@@ -29,14 +45,14 @@ pub(super) struct Current {
 }
 
 impl Current {
-    pub(super) fn new(shared: &Arc<LoopShared>) -> Self {
+    pub(super) fn new(here: &Rc<Here>) -> Self {
         let serial = LOOPS.try_with(|loops| {
             let mut loops = loops.borrow_mut();
             let serial = loops.last().map_or(0, |(serial, _)| serial + 1);
-            loops.push((serial, shared.clone()));
+            loops.push((serial, here.clone()));
             serial
         });
-        Self { serial: serial.unwrap_or(0), _entered: Entered::new(shared.queue.clone()) }
+        Self { serial: serial.unwrap_or(0), _entered: Entered::new(here.shared.queue.clone()) }
     }
 }
 
@@ -56,7 +72,7 @@ pub(super) fn forget(shared: &Arc<LoopShared>) {
     let forgotten: Option<Vec<_>> = LOOPS
         .try_with(|loops| {
             let mut loops = loops.borrow_mut();
-            let (gone, rest) = loops.drain(..).partition(|(_, known)| Arc::ptr_eq(known, shared));
+            let (gone, rest) = loops.drain(..).partition(|(_, known)| Arc::ptr_eq(&known.shared, shared));
             *loops = rest;
             gone
         })
@@ -64,8 +80,13 @@ pub(super) fn forget(shared: &Arc<LoopShared>) {
     drop(forgotten);
 }
 
+/// The current loop, for this thread alone.
+pub(super) fn here() -> Option<Rc<Here>> {
+    LOOPS.try_with(|loops| loops.borrow().last().map(|(_, here)| here.clone())).ok().flatten()
+}
+
 pub(super) fn current() -> Option<Arc<LoopShared>> {
-    LOOPS.try_with(|loops| loops.borrow().last().map(|(_, shared)| shared.clone())).ok().flatten()
+    here().map(|here| here.shared.clone())
 }
 
 #[cfg(not(shuttle))]

@@ -136,13 +136,7 @@ impl LoopHandle {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        match self.shared.executor() {
-            Some(executor) => task::spawn(&executor, future, site, self.shared.watch.clone()),
-            None => {
-                panic::drop_quietly(future);
-                Promise::faulted_at(Fault::LoopClosed, site)
-            }
-        }
+        task::spawn_on(self.shared.executor().as_deref(), future, site, &self.shared)
     }
 
     /// The time of this loop's clock.

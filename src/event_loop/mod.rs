@@ -21,13 +21,14 @@ use crate::error::Fault;
 use crate::primitive::clock;
 use crate::primitive::sync::Mutex;
 use crate::primitive::sync::atomic::{AtomicBool, Ordering};
-use current::Current;
+use current::{Current, Here};
 use driver::{Driver, WhenIdle};
 use shared::{LoopShared, lock};
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -41,7 +42,10 @@ where
     T: Send + 'static,
     E: From<Fault> + Send + 'static,
 {
-    LoopHandle::current_or_global().spawn_at(future, site)
+    match current::here() {
+        Some(here) => task::spawn_on(here.executor.as_deref(), future, site, &here.shared),
+        None => current::global_handle().spawn_at(future, site),
+    }
 }
 
 /// An event loop. It stays on the thread that made it.
@@ -72,6 +76,8 @@ where
 /// ```
 pub struct EventLoop {
     shared: Arc<LoopShared>,
+    /// None while it is dropped.
+    here: Option<Rc<Here>>,
     /// While the loop is pumped by hand: what wakes the pumper when a task or a timer is ready.
     watch: RefCell<Option<Watching>>,
     on_its_thread: PhantomData<*const ()>,
@@ -95,7 +101,7 @@ impl EventLoop {
     }
 
     fn from_shared(shared: Arc<LoopShared>) -> Self {
-        Self { shared, watch: RefCell::new(None), on_its_thread: PhantomData }
+        Self { here: Some(Here::new(shared.clone())), shared, watch: RefCell::new(None), on_its_thread: PhantomData }
     }
 
     fn shared(&self) -> &Arc<LoopShared> {
@@ -163,7 +169,7 @@ impl EventLoop {
     }
 
     fn run_driver(&self, when_idle: WhenIdle) -> Result<(), Fault> {
-        let _running = Running::begin(&self.shared, &self.watch, false)?;
+        let _running = Running::begin(self, false)?;
         let mut driver = Driver::new(&self.shared).ok_or(Fault::LoopClosed)?;
         let end = clock::block_on(driver.run(when_idle, || false));
         if let Err(fault @ (Fault::Unhandled { .. } | Fault::Stalled { .. })) = end {
@@ -178,7 +184,7 @@ impl EventLoop {
 
     /// Runs the loop around one future of any output, with the first rejection that was reported meanwhile.
     fn run_main<F: Future>(&self, future: F) -> Result<(F::Output, Option<Arc<crate::Unhandled>>), Fault> {
-        let _running = Running::begin(&self.shared, &self.watch, false)?;
+        let _running = Running::begin(self, false)?;
         let mut driver = Driver::new(&self.shared).ok_or(Fault::LoopClosed)?;
         let executor = self.shared.executor().ok_or(Fault::LoopClosed)?;
         // The future is polled here, where it lives, but takes its turn in the executor's queue: a task that stands for it
@@ -267,7 +273,7 @@ impl EventLoop {
 
     /// Runs `turns` in a loop that is pumped by hand; it says whether something is still ready.
     fn pump(&self, turns: impl FnOnce(&mut Driver<'_>) -> bool) -> bool {
-        let Ok(_running) = Running::begin(&self.shared, &self.watch, true) else { return false };
+        let Ok(_running) = Running::begin(self, true) else { return false };
         let Some(mut driver) = Driver::new(&self.shared) else { return false };
         if turns(&mut driver) {
             return true;
@@ -293,7 +299,11 @@ impl EventLoop {
 
     /// Makes this the current loop of its thread without running it: handlers registered meanwhile run here.
     pub fn enter(&self) -> EnterGuard<'_> {
-        EnterGuard { _current: Current::new(&self.shared), _loop: PhantomData }
+        EnterGuard { _current: Current::new(self.here()), _loop: PhantomData }
+    }
+
+    fn here(&self) -> &Rc<Here> {
+        self.here.as_ref().expect("nobody enters a loop that is being dropped")
     }
 
     /// A handle for other threads.
@@ -311,6 +321,7 @@ impl Drop for EventLoop {
     fn drop(&mut self) {
         drop(self.watch.get_mut().take());
         current::forget(&self.shared);
+        drop(self.here.take());
         self.shared.close();
     }
 }
@@ -379,14 +390,15 @@ impl Wake for News {
 
 /// A loop that runs: current on its thread, awake, and not run again inside.
 struct Running<'a> {
-    shared: &'a Arc<LoopShared>,
+    shared: &'a LoopShared,
     /// The pump says itself when the loop is idle.
     is_pump: bool,
     _current: Current,
 }
 
 impl<'a> Running<'a> {
-    fn begin(shared: &'a Arc<LoopShared>, watch: &RefCell<Option<Watching>>, is_pump: bool) -> Result<Self, Fault> {
+    fn begin(event_loop: &'a EventLoop, is_pump: bool) -> Result<Self, Fault> {
+        let shared = &*event_loop.shared;
         // ORDERING: Relaxed, only the loop's own thread looks.
         if shared.running.swap(true, Ordering::Relaxed) {
             return Err(Fault::AlreadyRunning);
@@ -395,9 +407,9 @@ impl<'a> Running<'a> {
         if let Some(watchdog) = &shared.watch {
             watchdog.resume();
         }
-        let watched = watch.borrow_mut().take();
+        let watched = event_loop.watch.borrow_mut().take();
         drop(watched);
-        Ok(Self { shared, is_pump, _current: Current::new(shared) })
+        Ok(Self { shared, is_pump, _current: Current::new(event_loop.here()) })
     }
 }
 

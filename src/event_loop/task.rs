@@ -1,6 +1,6 @@
 //! Spawned futures: a task of the loop's executor that settles a promise.
 
-use super::shared::lock;
+use super::shared::{LoopShared, lock};
 use super::watchdog::Watch;
 use crate::Promise;
 use crate::core::{self, Companion, Guarded, Site, Supervise, Supervised, Working};
@@ -11,19 +11,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-/// Runs a future on the executor, for the promise of its outcome.
-pub(super) fn spawn<T, E>(
-    executor: &Executor<'static>,
+/// Runs a future on the loop's executor, for the promise of its outcome. None: the loop is closed.
+pub(super) fn spawn_on<T, E>(
+    executor: Option<&Executor<'static>>,
     future: impl Future<Output = Result<T, E>> + Send + 'static,
     site: Site,
-    watch: Option<Arc<Watch>>,
+    shared: &LoopShared,
 ) -> Promise<T, E>
 where
     T: Send + 'static,
     E: From<Fault> + Send + 'static,
 {
+    let Some(executor) = executor else {
+        panic::drop_quietly(future);
+        return Promise::faulted_at(Fault::LoopClosed, site);
+    };
     let (handle, working) = core::pending_with(site, Sleeper::default());
-    let task = Task { working, site, watch, waits: false };
+    let task = Task { working, site, watch: shared.watch.clone(), waits: false };
     executor.spawn(Supervised::new(future, task)).detach();
     Promise::from_handle(handle)
 }
@@ -63,7 +67,9 @@ impl<T, E> Task<T, E> {
 
 impl<T, E> Drop for Task<T, E> {
     fn drop(&mut self) {
-        self.working.fault(Fault::LoopClosed);
+        if !self.working.is_settled() {
+            self.working.fault(Fault::LoopClosed);
+        }
     }
 }
 
