@@ -179,7 +179,7 @@ impl Head {
         let before = self.refs.load(Ordering::Relaxed);
         #[cfg(thenable_plant = "m09_count_torn")]
         self.refs.store(before + 1, Ordering::Relaxed);
-        if before & COUNT > COUNT / 2 {
+        if is_too_many(before) {
             // The count would reach the flag bits: like `Arc`, end before memory is freed under a live handle.
             std::process::abort();
         }
@@ -300,6 +300,12 @@ impl Head {
         // SAFETY: the hub lives as long as the promise.
         self.hub().and_then(|hub| unsafe { &*hub }.name())
     }
+}
+
+/// Whether a reference word has so many consumers that those who add one at the same time might reach the flag bits.
+#[inline(always)]
+const fn is_too_many(refs: u32) -> bool {
+    refs & COUNT > COUNT / 2
 }
 
 /// What a consumer of a settled promise may do.
@@ -521,6 +527,14 @@ mod tests {
                     assert_eq!(refs(&head), word | HANDLED);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn half_of_the_bits_are_left_for_threads_that_count_at_once() {
+        for flags in [0, HANDLED | PRODUCER | TAKEN | TRACKED] {
+            assert!([0, 1, COUNT / 2].iter().all(|count| !is_too_many(flags | count)));
+            assert!([COUNT / 2 + 1, COUNT].iter().all(|count| is_too_many(flags | count)));
         }
     }
 
