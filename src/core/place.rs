@@ -67,13 +67,16 @@ pub(super) use modelled::find;
 #[cfg(loom)]
 use modelled::write;
 
-/// The number after `before`, without the bit. After 2^27 loops the numbers start again; one in use is passed over.
-fn next_number(before: PlaceId, is_used: impl Fn(PlaceId) -> bool) -> PlaceId {
+/// The number after `before`, without the bit, and whether the numbers have started again for it, as they do after 2^27 loops.
+/// One in use is passed over.
+fn next_number(before: PlaceId, is_used: impl Fn(PlaceId) -> bool) -> (PlaceId, bool) {
     let mut id = (before | TRACKING) + 1;
+    let mut again = false;
     while id >= PLACES || is_used(id) || is_used(id | TRACKING) {
+        again |= id >= PLACES;
         id = if id >= PLACES { TRACKING + 1 } else { id + TRACKING + 1 };
     }
-    id
+    (id, again)
 }
 
 /// Makes a queue that belongs to the calling thread and registers it.
@@ -81,11 +84,10 @@ fn next_number(before: PlaceId, is_used: impl Fn(PlaceId) -> bool) -> PlaceId {
 /// `tracks`: promises made while it is current are listed while they are pending.
 pub(crate) fn register(tracks: bool, wake: impl Fn() + Send + Sync + 'static) -> Arc<JobQueue> {
     write(|registry| {
-        let before = LAST.get();
-        let id = next_number(before, |id| registry.contains_key(&id));
+        let (id, again) = next_number(LAST.get(), |id| registry.contains_key(&id));
         LAST.set(id);
         // ORDERING of both: Relaxed, under the registry's lock.
-        if id < before {
+        if again {
             WRAPPED.store(true, std::sync::atomic::Ordering::Relaxed);
         }
         let id = if tracks { id | TRACKING } else { id };
@@ -272,19 +274,21 @@ mod tests {
     fn numbers_go_up_and_start_again() {
         let next = |before, used: &[PlaceId]| next_number(before, |id| used.contains(&id));
         let first = TRACKING + 1;
-        assert_eq!(next(NOWHERE, &[]), first);
+        assert_eq!(next(NOWHERE, &[]), (first, false));
         // Whether the one before lists what is pending or not.
-        assert_eq!((next(first, &[]), next(first | TRACKING, &[])), (first + 2, first + 2));
+        assert_eq!(next(first, &[]), (first + 2, false));
+        assert_eq!(next(first | TRACKING, &[]), (first + 2, false));
         // One in use, of either kind, and two.
-        assert_eq!(next(first, &[first + 2]), first + 4);
-        assert_eq!(next(first, &[(first + 2) | TRACKING]), first + 4);
-        assert_eq!(next(first, &[first + 2, (first + 4) | TRACKING]), first + 6);
+        assert_eq!(next(first, &[first + 2]), (first + 4, false));
+        assert_eq!(next(first, &[(first + 2) | TRACKING]), (first + 4, false));
+        assert_eq!(next(first, &[first + 2, (first + 4) | TRACKING]), (first + 6, false));
         // The last ones, and the first ones again.
         let last = PLACES - 2;
-        assert_eq!(next(last - 2, &[]), last);
-        assert_eq!(next(last - 2, &[last]), first);
-        assert_eq!((next(last, &[]), next(last | TRACKING, &[])), (first, first));
-        assert_eq!(next(last, &[first, first + 3]), first + 4);
+        assert_eq!(next(last - 2, &[]), (last, false));
+        assert_eq!(next(last - 2, &[last]), (first, true));
+        assert_eq!(next(last, &[]), (first, true));
+        assert_eq!(next(last | TRACKING, &[]), (first, true));
+        assert_eq!(next(last, &[first, first + 3]), (first + 4, true));
         assert!(!is_tracking(first) && is_tracking(first | TRACKING));
     }
 

@@ -453,11 +453,12 @@ mod tests {
         assert!(!here.queue.disarm() && !here.queue.arm());
         while here.queue.run_next() {}
         // News that are no job, also after a job.
-        assert!(here.queue.arm());
+        assert!(here.queue.arm() && here.queue.arm());
         here.queue.notify();
+        assert_eq!(here.take(), (1, vec![1, 2]));
         here.queue.notify();
         here.post(3);
-        assert_eq!(here.take(), (1, vec![1, 2]));
+        assert_eq!(here.take().0, 0);
         while here.queue.run_next() {}
         // A job of its own.
         assert!(here.queue.arm());
@@ -508,12 +509,21 @@ mod tests {
         assert_eq!(held(), 3);
         here.queue.close();
         assert_eq!((held(), place::current()), (1, None));
+        assert!(here.queue.arm(), "nothing will come");
         here.post(3);
         here.queue.notify();
         drop(entered);
         here.post(4);
         assert_eq!((held(), here.take()), (1, (0, vec![])));
         assert!(here.queue.is_empty() && !here.queue.run_next());
+    }
+
+    #[test]
+    fn a_queue_knows_whether_its_number_was_used() {
+        for used in [false, true] {
+            let queue = JobQueue::new(2, used, Box::new(|| ()));
+            assert_eq!((queue.id(), queue.has_used_number()), (2, used));
+        }
     }
 
     #[test]
