@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
 type Ends = (Handle<u64, Rejection>, Producer<u64, Rejection>);
 
@@ -177,6 +177,60 @@ fn the_newest_waker_is_woken() {
     assert_eq!(held()[0], 2);
     drop(promise);
     assert_eq!(held()[0], 1);
+}
+
+/// Polled again by the same task it keeps the waker that it has.
+#[test]
+fn a_waker_is_cloned_once() {
+    static CLONES: AtomicUsize = AtomicUsize::new(0);
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        |data| {
+            CLONES.fetch_add(1, Ordering::Relaxed);
+            RawWaker::new(data, &TABLE)
+        },
+        |_| (),
+        |_| (),
+        |_| (),
+    );
+    let data = &raw const CLONES;
+    // SAFETY: the functions do nothing with the data.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(data.cast(), &TABLE)) };
+    let (mut handle, producer) = ends();
+    for _ in 0..3 {
+        assert!(handle.poll(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(CLONES.load(Ordering::Relaxed), 1);
+    }
+    assert!(handle.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(handle.poll(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(CLONES.load(Ordering::Relaxed), 2);
+    assert!(producer.settle(Ok(1)).is_ok());
+}
+
+#[test]
+fn a_promise_that_is_cancelled_elsewhere_leaves_its_source() {
+    for loop_goes in [false, true] {
+        let here = Here::new(false);
+        let (source, resolver) = Promise::<u64>::with_resolvers();
+        let captured = Arc::new(());
+        let held = captured.clone();
+        let derived = source.map(move |n| n + Arc::strong_count(&held) as u64);
+        let derived = std::thread::spawn(move || {
+            derived.cancel("enough");
+            derived
+        });
+        let derived = derived.join().unwrap();
+        assert!(derived.is_rejected() && resolver.is_wanted());
+        if loop_goes {
+            drop(here);
+        } else {
+            assert_eq!(here.run(), 1);
+            assert!(!resolver.is_wanted());
+            assert_eq!(Arc::strong_count(&captured), 1);
+        }
+        assert_eq!(resolver.resolve(1), Ok(()));
+        drop(derived);
+        assert_eq!(Arc::strong_count(&captured), 1);
+    }
 }
 
 #[test]
