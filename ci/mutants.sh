@@ -78,6 +78,8 @@ stage() {
             which+=(--re "^$(sed 's/[][\.*+?(){}|^$&]/\\&/g' <<<"$name")\$")
         done <"$results/left"
         [ "${#which[@]}" -gt 0 ] || return 0
+        # Those that leave out a field of a table are run whatever is asked for.
+        grep -q 'delete field' "$results/left" || which+=(--exclude-re 'delete field')
     fi
     mkdir -p "$results/$number"
     # What does not compile is no mutant, and an interrupted run's list of that would go.
