@@ -31,13 +31,15 @@ mutants=(cargo mutants --config ci/mutants.toml --colors never)
     mutants+=(--exclude-re "$planted")
 done < <(python3 ci/planted.py src/core/*.rs)
 case $mode in
-    core) mutants+=(--file "src/core/**/*${2#--list}*") needed=100 ;;
+    core) files=(--file "src/core/**/*${2#--list}*") needed=100 ;;
     process)
-        mutants+=(--file "src/process/**/*${2#--list}*" --file "src/named/**/*${2#--list}*" --features process)
+        files=(--file "src/process/**/*${2#--list}*" --file "src/named/**/*${2#--list}*")
+        mutants+=(--features process)
         needed=90
         ;;
     rest)
-        mutants+=(--file "src/**/*${2#--list}*" --exclude 'src/{core,process,named}/**' --features 'process,rayon,tokio')
+        files=(--file "src/**/*${2#--list}*")
+        mutants+=(--exclude 'src/{core,process,named}/**' --features 'process,rayon,tokio')
         needed=90
         ;;
     *)
@@ -46,7 +48,7 @@ case $mode in
         ;;
 esac
 if [ "${2:-}" = --list ]; then
-    "${mutants[@]}" --list
+    "${mutants[@]}" "${files[@]}" --list
     exit
 fi
 part=${3:-}
@@ -71,15 +73,18 @@ stage() {
     done
     if [ "$number" -eq 1 ]; then
         # A part is run as a whole; otherwise what an interrupted run has done counts.
-        if [ -n "$part" ]; then which=(--shard "$part" --sharding round-robin); else which=(--iterate); fi
+        which=("${files[@]}")
+        if [ -n "$part" ]; then which+=(--shard "$part" --sharding round-robin); else which+=(--iterate); fi
     else
         while read -r name; do
             # shellcheck disable=SC2001 # it is a class of characters
             which+=(--re "^$(sed 's/[][\.*+?(){}|^$&]/\\&/g' <<<"$name")\$")
         done <"$results/left"
         [ "${#which[@]}" -gt 0 ] || return 0
-        # Those that leave out a field of a table are run whatever is asked for.
-        grep -q 'delete field' "$results/left" || which+=(--exclude-re 'delete field')
+        # Those that leave out a field of a table are run whatever is asked for, in these files.
+        while read -r name; do
+            which+=(--file "$name")
+        done < <(cut -d: -f1 "$results/left" | sort -u)
     fi
     mkdir -p "$results/$number"
     # What does not compile is no mutant, and an interrupted run's list of that would go.

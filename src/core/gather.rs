@@ -245,11 +245,10 @@ where
     }
     let place = place::current_or_global();
     let mut collect = collect;
-    let (mut over, mut open) = (false, members.len());
+    let (mut over, inputs) = (false, members.len());
     let mut slab = Vec::new();
     let sources = members.into_iter().filter_map(|member| member.into_handle().into_share().ok());
     for (source, index) in sources.zip(0_u32..) {
-        open -= 1;
         if C::ANY_ORDER {
             // SAFETY: the member's share.
             if let Some(value) = unsafe { slot::take_unseen::<T>(source) } {
@@ -258,7 +257,7 @@ where
             }
         }
         if slab.is_empty() {
-            slab.reserve_exact(open + 1);
+            slab.reserve_exact(inputs);
         }
         let head = Head::new(&Table::<T, E, C>::TABLE, Word::PENDING, 0, Reaction::aux(place));
         let reaction = Reaction::new(head);
