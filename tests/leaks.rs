@@ -43,7 +43,8 @@ fn pump(event_loop: &EventLoop) {
 fn assert_flat_at_every_end<X>(what: &str, make: impl Fn(Promise<u64>) -> X) {
     type End = fn(Resolver<u64>);
     let ends: [(&str, End); 4] = [
-        ("fulfilled", |resolver| assert_eq!(resolver.resolve(1), Ok(()))),
+        // Refused where what was made has cancelled it.
+        ("fulfilled", |resolver| _ = resolver.resolve(1)),
         ("rejected", |resolver| drop(resolver.reject("no".into()))),
         ("abandoned", drop),
         ("adopted", |resolver| drop(resolver.adopt(Promise::resolve(1).map(|n| n)))),

@@ -85,4 +85,18 @@ fn loom_m18_all_against_its_inputs() {
         assert_ne!(all.status(), crate::core::Status::Pending);
         drop(all);
     });
+    check("m18 no loop at all", Threads::Two, || {
+        let (first, one) = kit::pending();
+        let (second, other) = kit::pending();
+        let inputs = vec![Promise::from_handle(first), Promise::from_handle(second)];
+        let settling = spawn(move || drop(one.settle(Ok(Token::new(1)))));
+        // Its place is not found, and so its members are never linked.
+        let all = gather(inputs, All { missing: 2, outcome: None }, Location::caller()).into_handle();
+        assert_eq!(all.status(), crate::core::Status::Rejected);
+        settling.join();
+        assert!(!other.is_wanted());
+        drop(other.settle(Ok(Token::new(2))));
+        all.mark_handled();
+        drop(all);
+    });
 }
