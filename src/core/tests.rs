@@ -287,6 +287,12 @@ fn a_hook_runs_when_the_promise_is_cancelled() {
     producer.on_cancel(hook());
     assert_eq!(counts(), (3, 0));
     assert!(producer.cancel_reason().is_none());
+    // Settled before there was a hook, or anything else that needs a hub.
+    let (handle, producer) = ends();
+    assert!(producer.settle(Ok(1)).is_ok());
+    producer.on_cancel(hook());
+    assert_eq!(counts(), (3, 0));
+    drop(handle);
     // One that settles when it has wound up.
     let (handle, producer) = ends();
     producer.defer_cancel();
