@@ -172,6 +172,24 @@ fn loom_m20_a_canceller_goes() {
 }
 
 #[test]
+fn loom_m20_a_hook_comes_while_it_is_cancelled() {
+    check("m20 a hook and a cancellation", Threads::Two, || {
+        let (promise, settler) = kit::pending();
+        promise.mark_handled();
+        let canceller = promise.canceller();
+        let cancelling = spawn(move || assert!(canceller.cancel(CancelReason::from("stop"))));
+        let ran = Arc::new(AtomicUsize::new(0));
+        let count = ran.clone();
+        settler.on_cancel(Box::new(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        }));
+        cancelling.join();
+        assert_eq!(ran.load(Ordering::Relaxed), 1, "kept and run, or run at once");
+        drop((promise, settler));
+    });
+}
+
+#[test]
 fn loom_m20_cancel_against_a_member() {
     check("m20 a combinator and its input", Threads::Three, || {
         let home = Loop::new();
