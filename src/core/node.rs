@@ -497,7 +497,8 @@ mod tests {
     /// Every combination of the flags, a producer or none, and so many consumers.
     #[test]
     fn every_reference_word_answers_every_question() {
-        for flags in (0..8).map(|n: u32| n << 28).map(|bits| bits & (TAKEN | TRACKED) | (bits & PRODUCER) << 1) {
+        let pairs = [0, TAKEN, TRACKED, TAKEN | TRACKED];
+        for flags in pairs.into_iter().chain(pairs.map(|flags| flags | HANDLED)) {
             for producer in [0, PRODUCER] {
                 for count in [0, 1, 2, COUNT / 2] {
                     let word = flags | producer | count;

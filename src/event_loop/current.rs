@@ -22,14 +22,13 @@ use std::time::Duration;
 /// What a loop's own thread has of it: whoever spawns here needs no lock and no atomic count.
 pub(super) struct Here {
     pub(super) shared: Arc<LoopShared>,
-    /// None: the loop was closed before this was made.
-    pub(super) executor: Option<Arc<Executor<'static>>>,
+    pub(super) executor: Arc<Executor<'static>>,
 }
 
 impl Here {
-    pub(super) fn new(shared: Arc<LoopShared>) -> Rc<Self> {
-        let executor = shared.executor();
-        Rc::new(Self { shared, executor })
+    /// None: the loop is closed.
+    pub(super) fn new(shared: Arc<LoopShared>) -> Option<Rc<Self>> {
+        Some(Rc::new(Self { executor: shared.executor()?, shared }))
     }
 }
 

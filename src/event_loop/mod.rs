@@ -43,7 +43,7 @@ where
     E: From<Fault> + Send + 'static,
 {
     match current::here() {
-        Some(here) => task::spawn_on(here.executor.as_deref(), future, site, &here.shared),
+        Some(here) => task::spawn_on(Some(&here.executor), future, site, &here.shared),
         None => current::global_handle().spawn_at(future, site),
     }
 }
@@ -101,7 +101,7 @@ impl EventLoop {
     }
 
     fn from_shared(shared: Arc<LoopShared>) -> Self {
-        Self { here: Some(Here::new(shared.clone())), shared, watch: RefCell::new(None), on_its_thread: PhantomData }
+        Self { here: Here::new(shared.clone()), shared, watch: RefCell::new(None), on_its_thread: PhantomData }
     }
 
     fn shared(&self) -> &Arc<LoopShared> {
