@@ -145,7 +145,7 @@ case $mode in
         ;;
     process)
         stage 1 --lib
-        stage 2 --test process --test process_main
+        stage 2 --test process
         stage 3 --test it -- "${quick[@]}"
         ;;
     rest)
