@@ -30,6 +30,7 @@ settle|create + resolve + await|210
 link|a link, two words captured|330
 all|an input of `all`, pending|
 fan_out|a handler of many on one promise|
+awaits|an await of many of one promise|
 spawn|a future, spawned and awaited|
 EOF
 exit $over

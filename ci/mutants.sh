@@ -19,7 +19,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
-mode=${1:-core}
+mode=${1:-core} only=${2:-} part=${3:-}
+only=${only#--list}
 if ! cargo mutants --version >/dev/null 2>&1; then
     echo 'skipped: cargo-mutants is not installed, so nothing was changed'
     exit 0
@@ -31,14 +32,14 @@ mutants=(cargo mutants --config ci/mutants.toml --colors never)
     mutants+=(--exclude-re "$planted")
 done < <(python3 ci/planted.py src/core/*.rs)
 case $mode in
-    core) files=(--file "src/core/**/*${2#--list}*") needed=100 ;;
+    core) files=(--file "src/core/**/*$only*") needed=100 ;;
     process)
-        files=(--file "src/process/**/*${2#--list}*" --file "src/named/**/*${2#--list}*")
+        files=(--file "src/process/**/*$only*" --file "src/named/**/*$only*")
         mutants+=(--features process)
         needed=90
         ;;
     rest)
-        files=(--file "src/**/*${2#--list}*")
+        files=(--file "src/**/*$only*")
         mutants+=(--exclude 'src/{core,process,named}/**' --features 'process,rayon,tokio')
         needed=90
         ;;
@@ -51,8 +52,7 @@ if [ "${2:-}" = --list ]; then
     "${mutants[@]}" "${files[@]}" --list
     exit
 fi
-part=${3:-}
-results=$CARGO_TARGET_DIR/mutants/$mode${2:+-${2//\//_}}${part:+-${part/\//of}}
+results=$CARGO_TARGET_DIR/mutants/$mode${only:+-${only//\//_}}${part:+-${part/\//of}}
 [ -z "${FRESH:-}" ] || rm -rf "$results"
 mkdir -p "$results"
 : >"$results/noticed"

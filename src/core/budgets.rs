@@ -105,6 +105,28 @@ fn a_handler_of_many_is_few() {
 }
 
 #[test]
+fn an_await_of_many_is_few() {
+    let cost = |awaits: u64| {
+        let (promise, resolver) = Promise::with_resolvers();
+        let cost = count(|| {
+            let mut context = Context::from_waker(Waker::noop());
+            let mut clones: Vec<_> = (0..awaits).map(|_| promise.clone()).collect();
+            for clone in &mut clones {
+                assert!(Pin::new(clone).poll(&mut context).is_pending());
+            }
+            resolver.resolve(1).unwrap();
+            for mut clone in clones {
+                assert!(Pin::new(&mut clone).poll(&mut context).is_ready());
+            }
+        });
+        drop(promise);
+        cost
+    };
+    // Of each: its share of the promise, made and given back, and the block of its waker between the settler and the handle.
+    assert_eq!(cost(110) - cost(10), 100 * 3);
+}
+
+#[test]
 fn a_settled_promise_is_none() {
     assert_eq!(count(|| assert!(poll(Promise::resolve(1)).is_ready())), 0);
 }

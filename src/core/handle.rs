@@ -220,20 +220,16 @@ impl<T, E> Handle<T, E> {
 
     #[cold]
     fn take_clone(&self, head: *mut Head) -> Result<T, E> {
-        // SAFETY: alive by our share; a consumer may add one, which `take` uses up.
-        let convert = unsafe {
-            (*head).retain();
-            (*head).vtable.from_fault
-        };
-        // SAFETY: settled, and the share just made.
-        let take = || unsafe { slot::take::<T, E>(head, false) };
-        match convert {
+        // SAFETY: settled, and our share, which stays with us: nobody moves the outcome out meanwhile.
+        let copy = || unsafe { slot::copy::<T, E>(head, (*head).state()) };
+        // SAFETY: alive by our share.
+        match unsafe { (*head).vtable.from_fault } {
             // A clone that panics is this consumer's rejection.
-            Some(convert) => panic::catch(None, take).unwrap_or_else(|fault| {
+            Some(convert) => panic::catch(None, copy).unwrap_or_else(|fault| {
                 // SAFETY: this promise's own conversion.
                 Err((unsafe { convert.get::<E>() })(fault, Location::caller()))
             }),
-            None => take(),
+            None => copy(),
         }
     }
 

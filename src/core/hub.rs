@@ -312,8 +312,10 @@ pub(super) unsafe fn release(hub: *mut Hub) {
     // SAFETY: alive by the caller's reference.
     let this = unsafe { &*hub };
     this.life.look();
-    // ORDERING: AcqRel, as in `Arc`: everything done with the hub happens before its end.
-    if this.refs.fetch_sub(1, Ordering::AcqRel) == 1 {
+    // ORDERING: Acquire: who finds the only reference has what the others did behind it. A hub's new references are made by those
+    // who have one, or a share of its promise, which has one. AcqRel, as in `Arc`: everything done with the hub happens before
+    // its end.
+    if this.refs.load(Ordering::Acquire) == 1 || this.refs.fetch_sub(1, Ordering::AcqRel) == 1 {
         let hooks = std::mem::take(&mut this.lock().hooks);
         crate::error::panic::drop_quietly(hooks);
         // SAFETY: that was the last reference.

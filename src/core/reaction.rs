@@ -231,13 +231,17 @@ pub(super) unsafe fn unlink(head: *mut Head, reaction: *mut Reaction) -> bool {
     let this = unsafe { &*head };
     let mut now = this.state();
     loop {
+        // What is on the list then is the settler's.
+        if now.is_settled() {
+            return false;
+        }
         if now.has_hub() {
             // SAFETY: the promise keeps its hub.
             let mut state = unsafe { (*now.hub()).lock() };
             // SAFETY: alive by contract. When the list is closed the reaction's `next` is not ours to read.
             return !state.closed && unsafe { state.slots.remove(reaction) };
         }
-        if now.is_settled() || now.reaction() != reaction {
+        if now.reaction() != reaction {
             return false;
         }
         let emptied = now.with_reaction(ptr::null_mut());

@@ -326,22 +326,32 @@ unsafe fn clone_out<T, E>(head: *mut Head, word: Word) -> Result<T, E> {
     impl Drop for Share {
         fn drop(&mut self) {
             // SAFETY: `take`'s caller owned the share and gave it to us.
-            unsafe {
-                (*self.0).mark_handled();
-                release_consumer(self.0);
-            }
+            unsafe { release_consumer(self.0) };
         }
     }
     let share = Share(head);
     // SAFETY: `share` keeps it alive and counts as a consumer meanwhile.
-    let look = unsafe { look::<T, E>(share.0, word) };
+    unsafe { copy(share.0, word) }
+}
+
+/// A clone of the outcome, for one consumer of several; if it is a rejection it is handled. Runs foreign code, which may
+/// panic.
+///
+/// # Safety
+/// A live promise of these types that was cloned, settled with `word`; the caller owns a consumer share meanwhile.
+pub(super) unsafe fn copy<T, E>(head: *mut Head, word: Word) -> Result<T, E> {
+    // SAFETY: by contract.
+    let look = unsafe {
+        (*head).mark_handled();
+        look::<T, E>(head, word)
+    };
     match look {
         // SAFETY: several consumers of a value: the promise was cloned, and `clone` left the functions there.
-        Look::Value(value) => Ok((unsafe { super::hub::cloners::<T, E>(share.0) }.value)(value)),
+        Look::Value(value) => Ok((unsafe { super::hub::cloners::<T, E>(head) }.value)(value)),
         // SAFETY: as above.
-        Look::Reason(reason) => Err((unsafe { super::hub::cloners::<T, E>(share.0) }.reason)(reason)),
+        Look::Reason(reason) => Err((unsafe { super::hub::cloners::<T, E>(head) }.reason)(reason)),
         // SAFETY: a promise with a fault has a conversion.
-        Look::Fault(fault, site) => Err((unsafe { from_fault::<E>(share.0) })(fault, site)),
+        Look::Fault(fault, site) => Err((unsafe { from_fault::<E>(head) })(fault, site)),
     }
 }
 

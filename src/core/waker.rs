@@ -106,9 +106,10 @@ unsafe fn release(block: *mut WakerBlock) {
     // SAFETY: alive by the caller's reference.
     let head = unsafe { &(*block).reaction.head };
     head.life.look();
-    // ORDERING: AcqRel, as in `Arc`.
+    // ORDERING: Acquire: whoever finds the only reference has what the other owner did behind it, and nobody makes a new one.
+    // AcqRel, as in `Arc`.
     let order = if cfg!(thenable_plant = "m06_release_too_weak") { Ordering::Relaxed } else { Ordering::AcqRel };
-    if head.refs.fetch_sub(1, order) == 1 {
+    if head.refs.load(Ordering::Acquire) == 1 || head.refs.fetch_sub(1, order) == 1 {
         // SAFETY: that was the last reference; the waker was moved out.
         unsafe { block::free(block) };
     }

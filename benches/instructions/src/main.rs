@@ -53,6 +53,20 @@ fn fan_out(count: u64) {
     assert!(derived.iter().all(Promise::is_fulfilled));
 }
 
+/// So many awaits of one promise, each with its own clone.
+fn awaits(count: u64) {
+    let (promise, resolver) = Promise::<u64>::with_resolvers();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut clones: Vec<_> = (0..count).map(|_| promise.clone()).collect();
+    for clone in &mut clones {
+        assert!(Pin::new(clone).poll(&mut context).is_pending());
+    }
+    let _ = resolver.resolve(1);
+    for mut clone in clones {
+        assert!(Pin::new(&mut clone).poll(&mut context).is_ready());
+    }
+}
+
 /// So many futures, spawned and awaited.
 fn spawn(count: u64) {
     let event_loop = EventLoop::new();
@@ -76,6 +90,7 @@ fn main() -> ExitCode {
         "link" => link(count),
         "all" => all(count),
         "fan_out" => fan_out(count),
+        "awaits" => awaits(count),
         "spawn" => spawn(count),
         _ => return ExitCode::from(2),
     }
