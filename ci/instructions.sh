@@ -28,6 +28,7 @@ while IFS='|' read -r what title budget; do
 done <<'EOF'
 settle|create + resolve + await|210
 link|a link, two words captured|330
+tens|a chain of ten links, awaited|
 all|an input of `all`, pending|
 fan_out|a handler of many on one promise|
 awaits|an await of many of one promise|

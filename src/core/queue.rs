@@ -150,6 +150,10 @@ impl JobQueue {
     pub(crate) fn notify(&self) {
         // ORDERING: Relaxed, a guess.
         let mut seen = self.inbox.0.load(Ordering::Relaxed);
+        // Its own thread arms it: it is awake, or being woken, and looks for news before it sleeps.
+        if seen != ARMED && place::is_current(self.id) {
+            return;
+        }
         while seen != CLOSED {
             #[cfg(thenable_plant = "m14_notified_by_a_look")]
             if seen != ARMED {

@@ -84,6 +84,19 @@ pub(super) fn here() -> Option<Rc<Here>> {
     LOOPS.try_with(|loops| loops.borrow().last().map(|(_, here)| here.clone())).ok().flatten()
 }
 
+/// Does something with this loop where it is the current one. False: it is not.
+pub(super) fn with(place: PlaceId, f: impl FnOnce(&LoopShared)) -> bool {
+    LOOPS
+        .try_with(|loops| match loops.borrow().last() {
+            Some((_, here)) if here.shared.place() == place => {
+                f(&here.shared);
+                true
+            }
+            _ => false,
+        })
+        .unwrap_or(false)
+}
+
 pub(super) fn current() -> Option<Arc<LoopShared>> {
     here().map(|here| here.shared.clone())
 }

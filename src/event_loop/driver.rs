@@ -5,6 +5,7 @@
 //! a flood of jobs keeps timers, tasks and I/O waiting for a slice at most. The budget never changes the order of jobs.
 
 use super::shared::LoopShared;
+use super::turn::Turn;
 use crate::core;
 use crate::error::{Fault, Pending, Unhandled, panic};
 use crate::primitive::clock;
@@ -30,6 +31,8 @@ pub(super) struct Driver<'a> {
     executor: Arc<Executor<'static>>,
     /// Whose turn it is when a timer and a task are both ready.
     task_next: bool,
+    /// When the future of this run is polled, if it has one.
+    pub(super) turn: Option<Arc<Turn>>,
     /// The first rejection that was reported in this run.
     pub(super) unhandled: Option<Arc<Unhandled>>,
 }
@@ -43,8 +46,22 @@ pub(super) enum WhenIdle {
     End,
 }
 
+/// What a step did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing was ready.
+    Nothing,
+    /// A timer or a task ran.
+    Ran,
+    /// It is the turn of the run's future.
+    Main,
+}
+
 impl Drop for Driver<'_> {
     fn drop(&mut self) {
+        if let Some(turn) = &self.turn {
+            turn.end();
+        }
         panic::drop_quietly(self.unhandled.take());
     }
 }
@@ -52,7 +69,7 @@ impl Drop for Driver<'_> {
 impl<'a> Driver<'a> {
     /// None: the loop is closed.
     pub(super) fn new(shared: &'a Arc<LoopShared>) -> Option<Self> {
-        Some(Self { shared, executor: shared.executor()?, task_next: false, unhandled: None })
+        Some(Self { shared, executor: shared.executor()?, task_next: false, turn: None, unhandled: None })
     }
 
     /// Runs jobs until there are none or the time is up. True: there were none left.
@@ -110,11 +127,22 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// One timer or one task. False: none is ready.
-    pub(super) fn step(&mut self) -> bool {
+    /// One timer, or one task, or the turn of the run's future, which takes part as a task does.
+    pub(super) fn step(&mut self) -> Step {
         self.task_next = !self.task_next;
         let _step = self.shared.watch.as_ref().map(|watch| watch.step(None));
-        (!self.task_next && self.fire_timer()) || self.executor.try_tick() || (self.task_next && self.fire_timer())
+        if !self.task_next && self.fire_timer() {
+            return Step::Ran;
+        }
+        let takes_turn = |turn: &Arc<Turn>| turn.take();
+        if self.turn.as_ref().is_some_and(takes_turn) {
+            return Step::Main;
+        }
+        if self.executor.try_tick() {
+            // That may have been its stand-in.
+            return if self.turn.as_ref().is_some_and(takes_turn) { Step::Main } else { Step::Ran };
+        }
+        if self.task_next && self.fire_timer() { Step::Ran } else { Step::Nothing }
     }
 
     fn fire_timer(&self) -> bool {
@@ -158,12 +186,12 @@ impl<'a> Driver<'a> {
         self.report();
     }
 
-    /// Takes turns until `done` says so. `done` is asked after every step.
+    /// Takes turns until `poll_main`, which polls the run's future when its turn has come, says that this is done.
     ///
     /// # Errors
     ///
     /// `Stopped`, `Stalled` on a virtual clock, `Unhandled` on a strict loop.
-    pub(super) async fn run(&mut self, when_idle: WhenIdle, mut done: impl FnMut() -> bool) -> Result<(), Fault> {
+    pub(super) async fn run(&mut self, when_idle: WhenIdle, mut poll_main: impl FnMut() -> bool) -> Result<(), Fault> {
         let mut steps = 0;
         loop {
             let drained = self.run_jobs(None);
@@ -176,11 +204,11 @@ impl<'a> Driver<'a> {
             if self.shared.take_stop() {
                 return Err(Fault::Stopped);
             }
-            let stepped = self.step();
-            if done() {
+            let step = self.step();
+            if step == Step::Main && poll_main() {
                 return Ok(());
             }
-            if drained && !stepped {
+            if drained && step == Step::Nothing {
                 if let Some(end) = self.idle(when_idle).await {
                     return end;
                 }
@@ -211,7 +239,8 @@ impl<'a> Driver<'a> {
         };
         self.sleep(limit).await;
         let stalled = shared.clock.is_virtual() && limit.is_some_and(|limit| clock::now() >= limit);
-        if stalled && shared.queue.is_empty() && shared.timers.is_empty() && !self.executor.try_tick() {
+        let none_left = stalled && shared.queue.is_empty() && shared.timers.is_empty() && !self.has_turn_come();
+        if none_left && !self.executor.try_tick() {
             let pending = core::pending_on(shared.place());
             let pending = pending.into_iter().map(|(name, created_at)| Pending { name, created_at }).collect();
             return Some(Err(Fault::Stalled { pending }));
@@ -253,10 +282,15 @@ impl<'a> Driver<'a> {
         shared.queue.disarm();
     }
 
+    fn has_turn_come(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.has_come())
+    }
+
     /// What a `notify` may be about, beside jobs.
     fn has_news(&self, until: Option<Instant>) -> bool {
         let shared = self.shared;
         shared.is_stopping()
+            || (self.has_turn_come() && cfg!(not(thenable_plant = "s52_turn_unlooked")))
             || shared.has_unhandled()
             || match (shared.timers.next_deadline(), until) {
                 // A timer that is due before the one that we wait for.

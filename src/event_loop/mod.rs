@@ -7,6 +7,7 @@ mod handle;
 mod shared;
 mod task;
 mod timers;
+mod turn;
 mod watchdog;
 
 pub use builder::EventLoopBuilder;
@@ -19,11 +20,10 @@ use crate::Promise;
 use crate::core::Site;
 use crate::error::Fault;
 use crate::primitive::clock;
-use crate::primitive::sync::Mutex;
 use crate::primitive::sync::atomic::{AtomicBool, Ordering};
 use current::{Current, Here};
-use driver::{Driver, WhenIdle};
-use shared::{LoopShared, lock};
+use driver::{Driver, Step, WhenIdle};
+use shared::LoopShared;
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -32,6 +32,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
+use turn::Turn;
 
 /// What tells the pumper of a loop that a task or a timer is ready.
 type Watching = Pin<Box<dyn Future<Output = ()>>>;
@@ -186,20 +187,14 @@ impl EventLoop {
     fn run_main<F: Future>(&self, future: F) -> Result<(F::Output, Option<Arc<crate::Unhandled>>), Fault> {
         let _running = Running::begin(self, false)?;
         let mut driver = Driver::new(&self.shared).ok_or(Fault::LoopClosed)?;
-        let executor = self.shared.executor().ok_or(Fault::LoopClosed)?;
-        // The future is polled here, where it lives, but takes its turn in the executor's queue: a task that stands for it
-        // says when.
-        let turn = Arc::new(Turn::default());
-        let stand_in = turn.clone();
-        let _stand_in = executor.spawn(std::future::poll_fn(move |context| stand_in.come(context)));
+        let turn = driver.turn.insert(Turn::new(self.shared.clone())).clone();
+        let waker = Waker::from(turn);
         let mut future = pin!(future);
         let mut output = None;
         let end = clock::block_on(driver.run(WhenIdle::Sleep, || {
-            if let (None, Some(waker)) = (&output, turn.take()) {
-                let _step = self.shared.watch.as_ref().map(|watch| watch.step(None));
-                if let Poll::Ready(ready) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    output = Some(ready);
-                }
+            let _step = self.shared.watch.as_ref().map(|watch| watch.step(None));
+            if let Poll::Ready(ready) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                output = Some(ready);
             }
             output.is_some()
         }));
@@ -243,7 +238,7 @@ impl EventLoop {
                 if drained {
                     driver.report();
                 }
-                let stepped = driver.step();
+                let stepped = driver.step() != Step::Nothing;
                 if until.is_some_and(|until| clock::now() >= until) {
                     return stepped || !drained || driver.has_work();
                 }
@@ -334,33 +329,6 @@ impl fmt::Debug for EventLoop {
 
 fn far_away() -> Instant {
     clock::now() + Duration::from_secs(3600)
-}
-
-/// When the main future of a `run` may be polled.
-#[derive(Default)]
-struct Turn {
-    come: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Turn {
-    /// The stand-in task runs: it is the future's turn.
-    fn come(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut waker = lock(&self.waker);
-        if waker.is_none() {
-            // A task has one waker for life.
-            *waker = Some(context.waker().clone());
-        }
-        // ORDERING: Relaxed, the same thread reads it.
-        self.come.store(true, Ordering::Relaxed);
-        Poll::Pending
-    }
-
-    /// The waker to poll with, if it is the future's turn.
-    fn take(&self) -> Option<Waker> {
-        // ORDERING: Relaxed, see `come`.
-        if self.come.swap(false, Ordering::Relaxed) { lock(&self.waker).clone() } else { None }
-    }
 }
 
 /// Wakes the pumper of a loop when a task or a timer is ready.

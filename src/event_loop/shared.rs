@@ -1,5 +1,6 @@
 //! What a loop shares with its handles, its tasks and the threads that give it work.
 
+use super::task::Tasks;
 use super::timers::Timers;
 use super::watchdog::{self, Watch};
 use crate::core::{self, JobQueue, PlaceId};
@@ -29,6 +30,7 @@ pub(crate) struct LoopShared {
     pub(super) name: Option<Cow<'static, str>>,
     pub(super) strict: bool,
     pub(super) watch: Option<Arc<Watch>>,
+    pub(super) tasks: Tasks,
     stop: AtomicBool,
     pub(super) running: AtomicBool,
     unhandled: Mutex<Vec<Unhandled>>,
@@ -133,6 +135,7 @@ impl LoopShared {
             name: settings.name,
             strict: settings.strict,
             watch,
+            tasks: Tasks::default(),
             stop: AtomicBool::new(false),
             running: AtomicBool::new(false),
             unhandled: Mutex::new(Vec::new()),

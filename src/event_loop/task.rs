@@ -1,11 +1,13 @@
 //! Spawned futures: a task of the loop's executor that settles a promise.
 
+use super::current;
 use super::shared::{LoopShared, lock};
 use super::watchdog::Watch;
 use crate::Promise;
-use crate::core::{self, Companion, Guarded, Site, Supervise, Supervised, Working};
+use crate::core::{self, Companion, Guarded, PlaceId, Site, Supervise, Supervised, Working};
 use crate::error::{CancelReason, Fault, panic};
 use crate::primitive::sync::Mutex;
+use crate::primitive::sync::atomic::{AtomicUsize, Ordering};
 use async_executor::Executor;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,9 +29,41 @@ where
         return Promise::faulted_at(Fault::LoopClosed, site);
     };
     let (handle, working) = core::pending_with(site, Sleeper::default());
-    let task = Task { working, site, watch: shared.watch.clone(), waits: false };
+    let task = Task { working, site, watch: shared.watch.clone(), place: shared.place(), waits: false };
+    Tasks::add(shared);
     executor.spawn(Supervised::new(future, task)).detach();
     Promise::from_handle(handle)
+}
+
+/// How many spawned futures a loop has: the sum of the two, either of which may wrap.
+#[derive(Default)]
+pub(super) struct Tasks {
+    /// Changed where the loop is current, which is on its own thread only: without a read-modify-write.
+    here: AtomicUsize,
+    elsewhere: AtomicUsize,
+}
+
+impl Tasks {
+    // ORDERING of all: Relaxed. Who asks and knows of a task has that from somebody who counted it before.
+
+    fn add(shared: &LoopShared) {
+        if !current::with(shared.place(), |shared| shared.tasks.change(1)) {
+            shared.tasks.elsewhere.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A task ends where its loop is current, or is thrown away with its loop, and then nobody asks any more.
+    fn remove(place: PlaceId) {
+        current::with(place, |shared| shared.tasks.change(usize::MAX));
+    }
+
+    fn change(&self, by: usize) {
+        self.here.store(self.here.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+    }
+
+    pub(super) fn any(&self) -> bool {
+        self.here.load(Ordering::Relaxed).wrapping_add(self.elsewhere.load(Ordering::Relaxed)) != 0
+    }
 }
 
 /// The task's waker, once it has waited: a cancellation wakes it, and it drops its future. (A task has one waker for life.)
@@ -50,6 +84,8 @@ struct Task<T, E> {
     working: Working<T, E, Sleeper>,
     site: Site,
     watch: Option<Arc<Watch>>,
+    /// Its loop.
+    place: PlaceId,
     /// It has waited before, so that a cancellation wakes it.
     waits: bool,
 }
@@ -70,6 +106,7 @@ impl<T, E> Drop for Task<T, E> {
         if !self.working.is_settled() {
             self.working.fault(Fault::LoopClosed);
         }
+        Tasks::remove(self.place);
     }
 }
 
@@ -102,5 +139,59 @@ where
             None => {}
         }
         Poll::Ready(())
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use crate::{EventLoop, Promise};
+
+    /// Wherever it was spawned and however it ends.
+    #[test]
+    fn every_task_is_counted_until_it_ends() {
+        let event_loop = EventLoop::new();
+        let shared = event_loop.shared().clone();
+        let (handle, other) = (event_loop.handle(), EventLoop::new());
+        type Spawn<'a> = &'a dyn Fn(Promise<()>) -> Promise<()>;
+        let spawns: [Spawn<'_>; 4] = [
+            &|promise| {
+                let _current = event_loop.enter();
+                Promise::spawn(promise)
+            },
+            &|promise| handle.spawn(promise),
+            &|promise| {
+                let _current = other.enter();
+                handle.spawn(promise)
+            },
+            &|promise| std::thread::scope(|scope| scope.spawn(|| handle.spawn(promise)).join().unwrap()),
+        ];
+        type End = fn(&Promise<()>, crate::Resolver<()>);
+        let ends: [End; 4] = [
+            |_, resolver| assert!(resolver.resolve(()).is_ok()),
+            |_, resolver| assert!(resolver.reject("no".into()).is_ok()),
+            |_, resolver| drop(resolver),
+            |task, resolver| {
+                task.cancel("no");
+                drop(resolver);
+            },
+        ];
+        for spawn in spawns {
+            for started in [false, true] {
+                for end in ends {
+                    assert!(!shared.tasks.any());
+                    let (promise, resolver) = Promise::with_resolvers();
+                    let task = spawn(promise);
+                    task.mark_handled();
+                    assert!(shared.tasks.any());
+                    if started {
+                        while event_loop.tick() {}
+                        assert!(shared.tasks.any());
+                    }
+                    end(&task, resolver);
+                    while event_loop.tick() {}
+                    assert!(task.is_settled() && !shared.tasks.any());
+                }
+            }
+        }
     }
 }

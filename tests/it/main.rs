@@ -21,4 +21,5 @@ mod scope;
 mod seeds;
 mod ticks;
 mod time;
+mod turns;
 mod wakers;

@@ -120,6 +120,42 @@ fn s27_a_sleeping_loop_misses_nothing() {
     });
 }
 
+/// The future of a run waits for two threads and for a task that one of them spawns, which may come and go at any moment: it is
+/// woken each time.
+#[test]
+fn s52_the_future_of_a_run_is_woken() {
+    explore(|| {
+        let reports = reports();
+        let event_loop = EventLoop::new();
+        let (promises, resolvers): (Vec<_>, Vec<_>) = (0..3).map(|_| Promise::<usize>::with_resolvers()).unzip();
+        let [first, second, third]: [Resolver<usize>; 3] = resolvers.try_into().ok().unwrap();
+        let settling = spawn(move || {
+            drop(first.resolve(1));
+            drop(third.resolve(3));
+        });
+        let handle = event_loop.handle();
+        let spawning = spawn(move || {
+            handle
+                .spawn(async move {
+                    drop(second.resolve(2));
+                    Ok(())
+                })
+                .mark_handled();
+        });
+        let values = event_loop.run(async {
+            let mut values = Vec::new();
+            for promise in promises {
+                values.push(promise.await?);
+            }
+            thenable::Ok(values)
+        });
+        assert_eq!(values.unwrap(), [1, 2, 3]);
+        [settling, spawning].into_iter().for_each(|thread| thread.join().unwrap());
+        drop(event_loop);
+        assert_eq!(reports.notes(), [""; 0]);
+    });
+}
+
 /// A loop is pumped by hand, by a thread that parks until `on_wake` says that there is something to do, while two others
 /// settle and call: it never sleeps while there is work, and is not woken more often than it was given something.
 #[test]

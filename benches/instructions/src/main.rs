@@ -30,6 +30,19 @@ fn link(count: u64) {
     assert_eq!(event_loop.run(promise).ok(), Some(2 * count));
 }
 
+/// So many chains of ten links, each awaited by the loop's main future.
+fn tens(count: u64) {
+    let sum = EventLoop::new().run(async {
+        let mut sum = 0;
+        for start in 0..count {
+            let chain = (0..10).fold(Promise::resolve(start), |promise, step| promise.then(move |n| Ok(n + step)));
+            sum += chain.await?;
+        }
+        thenable::Ok(sum)
+    });
+    assert_eq!(sum.ok(), Some(count * (count - 1) / 2 + 45 * count));
+}
+
 /// `all` of so many pending promises.
 fn all(count: u64) {
     let event_loop = EventLoop::new();
@@ -90,6 +103,7 @@ fn main() -> ExitCode {
         "link" => link(count),
         "all" => all(count),
         "fan_out" => fan_out(count),
+        "tens" => tens(count),
         "awaits" => awaits(count),
         "spawn" => spawn(count),
         _ => return ExitCode::from(2),
