@@ -201,3 +201,111 @@ impl Typed for Encoded {
         self.0.fault(Fault::Unregistered { name: name.to_owned().into() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const DOUBLE: JobFn<u64, u64> = JobFn::new("double", |n| 2 * n);
+
+    /// A call whose result has a type, and one whose result has none; with its promise, as one of `()`.
+    fn calls() -> [(Promise<()>, Call); 2] {
+        let (typed, call) = Call::new(DOUBLE, 4, 100, Location::caller());
+        let (encoded, other) = Call::encoded("double", vec![4]);
+        [(typed.map(drop), call.unwrap()), (encoded.map(drop), other)]
+    }
+
+    #[test]
+    fn it_tells_what_it_is() {
+        for (promise, call) in calls() {
+            assert_eq!((call.name(), call.arguments()), ("double", &[4][..]));
+            assert_eq!(format!("{call:?}"), r#"Call { name: "double", bytes: 1, .. }"#);
+            assert!(call.is_wanted());
+            drop(promise);
+        }
+        assert_eq!(format!("{DOUBLE:?}"), r#"JobFn("double")"#);
+    }
+
+    #[test]
+    fn a_cancelled_one_is_unwanted() {
+        for typed in [true, false] {
+            let heard = Arc::new(AtomicUsize::new(0));
+            let counts = heard.clone();
+            let count = move |reason: &CancelReason| {
+                assert_eq!(reason.to_string(), "enough");
+                counts.fetch_add(1, Ordering::Relaxed);
+            };
+            let call = if typed {
+                let (promise, call) = Call::new(DOUBLE, 4, 100, Location::caller());
+                let call = call.unwrap();
+                call.on_cancel(count);
+                promise.cancel("enough");
+                promise.mark_handled();
+                call
+            } else {
+                let (promise, call) = Call::encoded("double", vec![4]);
+                call.on_cancel(count);
+                promise.cancel("enough");
+                promise.mark_handled();
+                call
+            };
+            assert_eq!((call.is_wanted(), heard.load(Ordering::Relaxed)), (false, 1));
+        }
+    }
+
+    #[test]
+    fn each_end_is_told() {
+        fn concluded() -> &'static AtomicUsize {
+            static CONCLUDED: AtomicUsize = AtomicUsize::new(0);
+            &CONCLUDED
+        }
+        let conclude = || drop(concluded().fetch_add(1, Ordering::Relaxed).to_string());
+        let typed = || {
+            let (promise, call) = Call::new(DOUBLE, 4, 100, Location::caller());
+            (promise, call.unwrap())
+        };
+        let (promise, call) = typed();
+        call.fulfil(vec![9]);
+        assert_eq!(promise.wait().unwrap(), 9);
+        let (promise, call) = typed();
+        call.fulfil(vec![]);
+        assert!(matches!(
+            promise.wait().unwrap_err().fault(),
+            Some(Fault::Codec { step: CodecStep::DecodeResult, .. })
+        ));
+        let (promise, call) = typed();
+        call.reject(Fault::Cycle);
+        assert!(matches!(promise.wait().unwrap_err().fault(), Some(Fault::Cycle)));
+        let (promise, call) = typed();
+        call.run(conclude);
+        assert_eq!((promise.wait().unwrap(), concluded().load(Ordering::Relaxed)), (8, 1));
+
+        let (promise, call) = Call::encoded("double", vec![4]);
+        call.fulfil(vec![9]);
+        assert_eq!(promise.wait().unwrap(), [9]);
+        let (promise, call) = Call::encoded("double", vec![4]);
+        call.reject(Fault::Cycle);
+        assert!(matches!(promise.wait().unwrap_err().fault(), Some(Fault::Cycle)));
+        let (promise, call) = Call::encoded("double", vec![4]);
+        call.run(conclude);
+        let why = promise.wait().unwrap_err();
+        assert!(matches!(why.fault(), Some(Fault::Unregistered { name }) if name == "double"));
+        assert_eq!(concluded().load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_panic_is_told_with_the_place_of_the_call() {
+        let panicked = |at| Fault::Panicked { message: "no".into(), at };
+        for (known, expected) in [(None, file!()), (Some(Cow::Borrowed("there")), "there")] {
+            let (promise, call) = Call::encoded("double", vec![]);
+            call.reject(panicked(known));
+            let why = promise.wait().unwrap_err();
+            assert!(
+                matches!(why.fault(), Some(Fault::Panicked { at: Some(at), .. }) if at.contains(expected)),
+                "{why:?}"
+            );
+        }
+    }
+}

@@ -93,6 +93,22 @@ mod tests {
         assert!(matches!(decode::<(u64, u64, u64)>(&bytes, DecodeResult, "f"), Err(Fault::Codec { .. })));
     }
 
+    /// What the codec calls these is a riddle.
+    #[test]
+    fn opaque_errors_are_put_in_plain_words() {
+        let cases = [
+            (postcard::Error::SerdeSerCustom, "the type's own code refused it"),
+            (postcard::Error::SerdeDeCustom, "the type's own code refused it"),
+            (postcard::Error::WontImplement, "the format does not describe itself"),
+            (postcard::Error::SerializeSeqLengthUnknown, "a sequence does not know its length"),
+            (postcard::Error::DeserializeUnexpectedEnd, "end of buffer"),
+        ];
+        for (error, words) in cases {
+            let told = super::plain(&error);
+            assert!(told.to_lowercase().contains(words), "{told}");
+        }
+    }
+
     #[test]
     fn an_announced_length_takes_no_memory_by_itself() {
         // A sequence that says it has 2^60 elements, and has none.

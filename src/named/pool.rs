@@ -162,3 +162,75 @@ impl Drop for Queued {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Fault, Shutdown};
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Cannot travel.
+    struct Here;
+
+    impl Serialize for Here {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("not to be encoded"))
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Here {
+        fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Err(serde::de::Error::custom("not to be decoded"))
+        }
+    }
+
+    /// A pool that knows nothing but what it was asked to run.
+    struct Plain(AtomicUsize);
+
+    impl JobPool for Plain {
+        fn dispatch(&self, call: Call) -> Result<(), Rejected<Call>> {
+            self.0.store(call.arguments().len(), Ordering::Relaxed);
+            Err(Rejected { job: call, fault: Fault::PoolClosed })
+        }
+    }
+
+    const STAYS: JobFn<Here, u8> = JobFn::new("stays", |Here| 1);
+    const LONG: JobFn<String, ()> = JobFn::new("long", drop);
+
+    #[test]
+    fn a_thread_pool_encodes_nothing() {
+        let pool = Arc::new(ThreadPool::new(1));
+        assert_eq!(pool.submit_job(STAYS, Here).wait().unwrap(), 1);
+        assert_eq!(ThreadPool::clone(&pool).submit_job(STAYS, Here).wait().unwrap(), 1);
+        let plain = Arc::new(Plain(AtomicUsize::new(0)));
+        let why = plain.submit_job(STAYS, Here).wait().unwrap_err();
+        assert!(matches!(why.fault(), Some(Fault::Codec { .. })), "{why:?}");
+        assert!(plain.as_thread_pool().is_none());
+    }
+
+    #[test]
+    fn arguments_may_have_so_many_bytes() {
+        let plain = Arc::new(Plain(AtomicUsize::new(0)));
+        assert_eq!((plain.frame_limit(), Plain(AtomicUsize::new(0)).frame_limit()), (67_108_864, 67_108_864));
+        let why = plain.submit_job(LONG, "x".repeat(100)).wait().unwrap_err();
+        assert!(matches!(why.fault(), Some(Fault::PoolClosed)));
+        assert_eq!(plain.0.load(Ordering::Relaxed), 101);
+    }
+
+    #[test]
+    fn an_unwanted_call_is_not_run() {
+        let pool = ThreadPool::new(1);
+        let (promise, call) = Call::encoded("nobody", vec![]);
+        let gate = Arc::new(std::sync::Barrier::new(2));
+        let opens = gate.clone();
+        let busy = pool.submit(move || drop(opens.wait()));
+        pool.dispatch(call).unwrap();
+        promise.cancel("enough");
+        promise.mark_handled();
+        gate.wait();
+        busy.wait().unwrap();
+        pool.shutdown(Shutdown::Drain).wait().unwrap();
+        assert_eq!(pool.stats().completed, 1, "the one before it");
+    }
+}

@@ -117,6 +117,13 @@ mod tests {
     }
 
     #[test]
+    fn it_tells_its_names_in_order() {
+        let registry = Registry::new().add(LONG).add(HALF).add(BAD);
+        assert_eq!(registry.names().collect::<Vec<_>>(), ["bad", "half", "long"]);
+        assert_eq!(format!("{registry:?}"), r#"{"bad", "half", "long"}"#);
+    }
+
+    #[test]
     fn a_name_given_twice_is_nobodys() {
         let registry = Registry::new().add(HALF).add(OTHER);
         assert!(matches!(registry.call("half", &[8], 10), Err(Fault::InvalidConfig { .. })));

@@ -132,3 +132,94 @@ impl State {
         self.seats.values().any(|seat| seat.process.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(state: &State) -> Option<Duration> {
+        state.not_before().map(|time| time.saturating_duration_since(Instant::now()))
+    }
+
+    #[track_caller]
+    fn assert_about(state: &State, expected: Duration) {
+        let left = left(state).expect("a pause");
+        assert!(left <= expected && left > expected * 3 / 4, "{left:?} of {expected:?}");
+    }
+
+    #[test]
+    fn deaths_in_a_row_lead_to_pauses_that_grow() {
+        let mut state = State::default();
+        for _ in 0..DEATHS {
+            state.died();
+            assert_eq!(left(&state), None);
+        }
+        for doublings in 0..4 {
+            state.died();
+            // On a crowded machine some of a short one is over when it is looked at.
+            let pause = left(&state).expect("a pause");
+            assert!(pause <= (PAUSE * (1 << doublings)).min(DEATH_PAUSE), "{pause:?}");
+        }
+        for _ in 0..100 {
+            state.died();
+        }
+        assert_about(&state, DEATH_PAUSE);
+        assert!(state.hopeless().is_none(), "it was ready each time");
+        state.answered();
+        assert_eq!(left(&state), None);
+        state.died();
+        assert_eq!(left(&state), None, "counted anew");
+    }
+
+    #[test]
+    fn starts_that_fail_in_a_row_end_all_hope() {
+        let failed = || NotStarted::Failed("no such file".into());
+        let mut state = State::default();
+        for failure in 1..=10 {
+            assert_eq!(state.hopeless().is_some(), failure > FAILED_STARTS);
+            state.not_started(failed());
+        }
+        assert_about(&state, LONG_PAUSE);
+        assert!(matches!(state.hopeless(), Some(Fault::NoWorker { what }) if what == "no such file"));
+        state.not_started(NotStarted::Died("killed".into()));
+        assert!(matches!(state.hopeless(), Some(Fault::CrashLoop { deaths: 11, what }) if what == "killed"));
+        state.seat(3).process = None;
+        assert!(state.hopeless().is_some());
+        state.seat(3).process = Some(77);
+        assert!(state.hopeless().is_none(), "there is one that works");
+        state.seat(3).process = None;
+        state.started();
+        assert!(state.hopeless().is_none());
+        state.not_started(failed());
+        assert!(state.hopeless().is_none(), "counted anew");
+    }
+
+    #[test]
+    fn each_pause_is_twice_as_long_as_the_one_before() {
+        for (failures, expected) in [(5, 160), (6, 320), (7, 640), (8, 1000), (40, 1000)] {
+            let mut state = State::default();
+            for _ in 0..failures {
+                state.not_started(NotStarted::Failed("no".into()));
+            }
+            assert_about(&state, Duration::from_millis(expected));
+        }
+    }
+
+    #[test]
+    fn the_end_is_told_when_the_pool_is_closed_and_empty() {
+        let mut state = State::default();
+        let (end, resolver) = crate::Promise::with_resolvers();
+        state.on_end.push(resolver);
+        state.seat(1).sleeps = true;
+        assert!(state.seat(1).sleeps, "a seat is kept");
+        state.closed = true;
+        assert!(state.ended().is_empty());
+        state.seats.clear();
+        state.closed = false;
+        assert!(state.ended().is_empty());
+        state.closed = true;
+        assert_eq!(state.ended().len(), 1);
+        assert!(state.ended().is_empty() && end.is_settled());
+        end.mark_handled();
+    }
+}

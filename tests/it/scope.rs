@@ -381,6 +381,24 @@ fn cancelling_the_promise_waits_for_the_children() {
 }
 
 #[test]
+fn the_first_of_two_cancellations_counts() {
+    on_loop(|event_loop| {
+        let reasons = Seen::default();
+        let heard = reasons.clone();
+        let outcome = event_loop.run(scope(async move |s| {
+            let (child, resolver) = Promise::<()>::with_resolvers();
+            resolver.on_cancel(move |reason| heard.add(reason.to_string()));
+            s.spawn(child).mark_handled();
+            s.cancel("first");
+            s.cancel("second");
+            std::future::pending::<Result<()>>().await
+        }));
+        assert_eq!(text(outcome), "cancelled: first");
+        assert_eq!(reasons.take(), ["first"]);
+    });
+}
+
+#[test]
 fn cancelling_reaches_a_scope_upstream() {
     on_virtual_clock(|event_loop| {
         let ledger = Ledger::default();

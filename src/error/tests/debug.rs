@@ -43,6 +43,17 @@ fn lists_the_reasons_of_an_aggregate() {
         all = Rejection::from(AggregateError { errors: vec![all; 2] });
     }
     assert!(format!("{all:?}").len() < 10_000, "a nest of 2^20 reasons is cut");
+    let mut nest = reason("innermost");
+    for depth in 1..=6 {
+        nest = Rejection::from(AggregateError { errors: vec![nest] });
+        let story = format!("{nest:?}");
+        assert_eq!(
+            story.matches("1 promise was rejected").count(),
+            depth.min(5),
+            "four levels below the first: {story}"
+        );
+        assert_eq!(story.contains("innermost"), depth < 5, "{story}");
+    }
     let wide = Rejection::from(AggregateError { errors: vec![reason("a"); 100] });
     assert!(format!("{wide:?}").contains("\n    and 84 more\n"));
 }

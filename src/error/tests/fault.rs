@@ -100,6 +100,25 @@ fn says_what_happened_and_becomes_text_and_io_error() {
 }
 
 #[test]
+fn names_the_signals_that_have_the_same_number_everywhere() {
+    for (signal, name) in [
+        (4, " (illegal instruction)"),
+        (5, ""),
+        (6, " (abort)"),
+        (8, " (arithmetic)"),
+        (9, " (kill)"),
+        (11, " (segmentation fault)"),
+        (15, " (termination)"),
+        (64, ""),
+    ] {
+        let crashed = Fault::Crashed { signal: Some(signal), code: None };
+        assert_eq!(crashed.to_string(), format!("the worker process died in the job: signal {signal}{name}"));
+    }
+    let crashed = Fault::Crashed { signal: None, code: None };
+    assert_eq!(crashed.to_string(), "the worker process died in the job: nobody knows how");
+}
+
+#[test]
 fn names_the_first_few_that_are_pending() {
     let at = here();
     let pending = |count: usize| {

@@ -1,0 +1,138 @@
+//! A loop that a GUI pumps: when `on_wake` is called, and what is done then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use thenable::{EventLoop, LoopHandle, Promise};
+
+use crate::support::{LIMIT, scaled, watchdog};
+
+const FRAME: Duration = Duration::from_millis(4);
+
+/// A loop with the number of its wake-ups.
+fn pumped() -> (EventLoop, Arc<AtomicUsize>) {
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let counted = wakes.clone();
+    let event_loop = EventLoop::builder().on_wake(move || _ = counted.fetch_add(1, SeqCst)).build();
+    (event_loop, wakes)
+}
+
+/// Gives the loop something to do, which counts in `done`.
+type News = fn(&LoopHandle, &Arc<AtomicUsize>) -> Box<dyn FnOnce() + Send>;
+
+fn count(done: &Arc<AtomicUsize>) -> impl FnOnce() + Send + 'static {
+    let done = done.clone();
+    move || _ = done.fetch_add(1, SeqCst)
+}
+
+/// On the loop's thread what is to be prepared, then maybe elsewhere what is the news.
+const NEWS: [(&str, News); 5] = [
+    ("a call", |handle, done| {
+        let (handle, count) = (handle.clone(), count(done));
+        Box::new(move || drop(handle.call_soon(count)))
+    }),
+    ("a settle", |_, done| {
+        let (promise, resolver) = Promise::<()>::with_resolvers();
+        let count = count(done);
+        drop(promise.map(move |()| count()));
+        Box::new(move || _ = resolver.resolve(()))
+    }),
+    ("a spawn", |handle, done| {
+        let (handle, count) = (handle.clone(), count(done));
+        Box::new(move || {
+            let task = async move {
+                count();
+                thenable::Ok(())
+            };
+            handle.spawn(task).mark_handled();
+        })
+    }),
+    ("a task that is woken", |handle, done| {
+        let (promise, resolver) = Promise::<()>::with_resolvers();
+        let count = count(done);
+        let task = async move {
+            promise.await?;
+            count();
+            thenable::Ok(())
+        };
+        handle.spawn(task).mark_handled();
+        Box::new(move || _ = resolver.resolve(()))
+    }),
+    ("a timer that is due", |handle, done| {
+        let (handle, count) = (handle.clone(), count(done));
+        Box::new(move || drop(handle.call_later(Duration::ZERO, count)))
+    }),
+];
+
+#[test]
+fn each_kind_of_news_wakes_an_idle_loop_once() {
+    watchdog(LIMIT, || {
+        for (what, news) in NEWS {
+            for elsewhere in [false, true] {
+                let (event_loop, wakes) = pumped();
+                let _entered = event_loop.enter();
+                let done = Arc::new(AtomicUsize::new(0));
+                for round in 1..=3 {
+                    let [first, second] = [(); 2].map(|()| news(&event_loop.handle(), &done));
+                    while event_loop.run_ready(FRAME) {}
+                    wakes.store(0, SeqCst);
+                    for (news, text) in [(first, "woken"), (second, "not twice")] {
+                        if elsewhere {
+                            thread::scope(|scope| scope.spawn(news).join().unwrap());
+                        } else {
+                            news();
+                        }
+                        assert_eq!(wakes.load(SeqCst), 1, "{what}, round {round}, elsewhere {elsewhere}: {text}");
+                    }
+                    while event_loop.run_ready(FRAME) {}
+                    assert_eq!(done.load(SeqCst), 2 * round, "{what}, round {round}, elsewhere {elsewhere}");
+                    assert_eq!(wakes.load(SeqCst), 1, "not from inside");
+                }
+            }
+        }
+    });
+}
+
+/// Between its making and its time the loop is idle; then it is woken, by a thread of the reactor.
+#[test]
+fn a_timer_wakes_the_pumper_when_it_is_due() {
+    watchdog(LIMIT, || {
+        let (event_loop, wakes) = pumped();
+        let done = Arc::new(AtomicUsize::new(0));
+        let start = Instant::now();
+        drop(event_loop.handle().call_later(Duration::from_millis(30), count(&done)));
+        while event_loop.run_ready(FRAME) {}
+        wakes.store(0, SeqCst);
+        while wakes.load(SeqCst) == 0 {
+            assert!(start.elapsed() < scaled(LIMIT), "the pumper was not woken");
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(start.elapsed() >= Duration::from_millis(30));
+        while event_loop.run_ready(FRAME) {}
+        assert_eq!(done.load(SeqCst), 1);
+    });
+}
+
+/// True as long as it is to be called again: what is ready is more than a frame can take.
+#[test]
+fn a_frame_ends_in_time_and_says_that_there_is_more() {
+    let (event_loop, _) = pumped();
+    let done = Arc::new(AtomicUsize::new(0));
+    for _ in 0..5 {
+        let count = count(&done);
+        let slow = move || {
+            thread::sleep(Duration::from_millis(2));
+            count();
+        };
+        drop(event_loop.handle().call_soon(slow));
+    }
+    assert!(event_loop.run_ready(Duration::from_millis(1)));
+    assert_eq!(done.load(SeqCst), 1, "a job is longer than the frame");
+    assert!(event_loop.run_ready(Duration::ZERO), "one at least");
+    assert_eq!(done.load(SeqCst), 2);
+    while event_loop.run_ready(Duration::from_millis(1)) {}
+    assert_eq!(done.load(SeqCst), 5);
+    assert!(!event_loop.run_ready(FRAME));
+}
