@@ -93,7 +93,7 @@ impl JobQueue {
 
     /// Another loop had this number before.
     #[inline(always)]
-    pub(super) fn has_used_number(&self) -> bool {
+    pub(crate) fn has_used_number(&self) -> bool {
         self.used_number
     }
 

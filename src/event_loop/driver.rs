@@ -239,7 +239,8 @@ impl<'a> Driver<'a> {
         };
         self.sleep(limit).await;
         let stalled = shared.clock.is_virtual() && limit.is_some_and(|limit| clock::now() >= limit);
-        let none_left = stalled && shared.queue.is_empty() && shared.timers.is_empty() && !self.has_turn_come();
+        let has_turn = self.turn.as_ref().is_some_and(|turn| turn.is_under_way());
+        let none_left = stalled && shared.queue.is_empty() && shared.timers.is_empty() && !has_turn;
         if none_left && !self.executor.try_tick() {
             let pending = core::pending_on(shared.place());
             let pending = pending.into_iter().map(|(name, created_at)| Pending { name, created_at }).collect();
@@ -300,13 +301,12 @@ impl<'a> Driver<'a> {
             }
     }
 
-    /// A future that wakes the loop's pumper by the loop's own waker, to be polled once and kept until the next pump.
-    pub(super) fn watch(&self) -> Pin<Box<dyn Future<Output = ()>>> {
+    /// A future that wakes the loop's pumper by the loop's own waker when there is a task, or at this time; to be polled once and
+    /// kept until the next pump.
+    pub(super) fn watch(&self, deadline: Option<Instant>) -> Pin<Box<dyn Future<Output = ()>>> {
         let executor = self.executor.clone();
-        let mut timer = match self.shared.clock.is_virtual() {
-            true => None,
-            false => self.shared.timers.next_deadline().map(clock::Timer::at),
-        };
+        let deadline = deadline.filter(|_| !self.shared.clock.is_virtual());
+        let mut timer = deadline.map(clock::Timer::at);
         Box::pin(async move {
             let mut task = pin!(executor.tick());
             std::future::poll_fn(|context: &mut Context<'_>| {

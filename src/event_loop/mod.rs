@@ -275,7 +275,8 @@ impl EventLoop {
         }
         crate::core::tidy();
         // Nothing is ready: from now on the first new thing wakes the pumper, once.
-        let mut watch = driver.watch();
+        let deadline = self.shared.timers.next_deadline();
+        let mut watch = driver.watch(deadline);
         let news = Arc::new(News { shared: self.shared.clone(), came: AtomicBool::new(false) });
         if watch.as_mut().poll(&mut Context::from_waker(&Waker::from(news.clone()))).is_ready() {
             return true;
@@ -284,7 +285,9 @@ impl EventLoop {
             return true;
         }
         // Looked at again after arming: what came before it did not wake anybody.
-        if cfg!(not(thenable_plant = "s28_armed_unlooked")) && (news.has_come() || driver.has_work()) {
+        let has_timer =
+            self.shared.timers.next_deadline() != deadline && cfg!(not(thenable_plant = "s53_timer_unlooked"));
+        if cfg!(not(thenable_plant = "s28_armed_unlooked")) && (news.has_come() || has_timer || driver.has_work()) {
             self.shared.queue.disarm();
             return true;
         }
@@ -352,7 +355,9 @@ impl Wake for News {
     fn wake_by_ref(self: &Arc<Self>) {
         // ORDERING: Relaxed, see `has_come`.
         self.came.store(true, Ordering::Relaxed);
-        self.shared.queue.notify();
+        if !task::puts_off_news() {
+            self.shared.queue.notify();
+        }
     }
 }
 

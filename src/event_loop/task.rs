@@ -8,7 +8,9 @@ use crate::core::{self, Companion, Guarded, PlaceId, Site, Supervise, Supervised
 use crate::error::{CancelReason, Fault, panic};
 use crate::primitive::sync::Mutex;
 use crate::primitive::sync::atomic::{AtomicUsize, Ordering};
+use crate::primitive::thread_local_value;
 use async_executor::Executor;
+use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -31,8 +33,46 @@ where
     let (handle, working) = core::pending_with(site, Sleeper::default());
     let task = Task { working, site, watch: shared.watch.clone(), place: shared.place(), waits: false };
     Tasks::add(shared);
-    executor.spawn(Supervised::new(future, task)).detach();
+    enqueue(executor, shared, Supervised::new(future, task));
     Promise::from_handle(handle)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spawning {
+    No,
+    Yes,
+    /// And somebody is to hear of it.
+    WithNews,
+}
+
+thread_local_value! {
+    static SPAWNING: Cell<Spawning> = Cell::new(Spawning::No);
+}
+
+/// Gives the executor of this loop a task. While the executor takes it, it holds a lock of its own, under which it wakes whoever
+/// waits for tasks; where that would call the hook of a loop that is pumped by hand, which may spawn, it waits until afterwards.
+pub(super) fn enqueue(
+    executor: &Executor<'static>,
+    shared: &LoopShared,
+    future: impl Future<Output = ()> + Send + 'static,
+) {
+    let _ = SPAWNING.try_with(|spawning| spawning.set(Spawning::Yes));
+    executor.spawn(future).detach();
+    if let Ok(Spawning::WithNews) = SPAWNING.try_with(|spawning| spawning.replace(Spawning::No)) {
+        shared.queue.notify();
+    }
+}
+
+/// Whether the executor is taking a task on this thread: then the loop is notified afterwards.
+pub(super) fn puts_off_news() -> bool {
+    let puts_off = SPAWNING.try_with(|spawning| {
+        let is_spawning = spawning.get() != Spawning::No;
+        if is_spawning {
+            spawning.set(Spawning::WithNews);
+        }
+        is_spawning
+    });
+    puts_off.unwrap_or(false)
 }
 
 /// How many spawned futures a loop has: the sum of the two, either of which may wrap.
@@ -44,25 +84,34 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    // ORDERING of all: Relaxed. Who asks and knows of a task has that from somebody who counted it before.
-
     fn add(shared: &LoopShared) {
         if !current::with(shared.place(), |shared| shared.tasks.change(1)) {
+            // ORDERING: Relaxed, see `any`.
             shared.tasks.elsewhere.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// A task ends where its loop is current, or is thrown away with its loop, and then nobody asks any more.
+    /// On the loop's thread. A task that ends while another loop is current there, or whose loop is closed, stays counted. So do
+    /// those of a loop whose number was another one's before, which may have left tasks.
     fn remove(place: PlaceId) {
-        current::with(place, |shared| shared.tasks.change(usize::MAX));
+        current::with(place, |shared| {
+            if !shared.queue.has_used_number() {
+                shared.tasks.change(usize::MAX);
+            }
+        });
     }
 
     fn change(&self, by: usize) {
-        self.here.store(self.here.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+        // ORDERING: Relaxed, of this thread; Release, see `any`.
+        self.here.store(self.here.load(Ordering::Relaxed).wrapping_add(by), Ordering::Release);
     }
 
+    /// False: there is no task that the caller could know of. True may be out of date.
     pub(super) fn any(&self) -> bool {
-        self.here.load(Ordering::Relaxed).wrapping_add(self.elsewhere.load(Ordering::Relaxed)) != 0
+        // ORDERING: Acquire, and this one first: it brings along the tasks spawned elsewhere whose end it counts, so that the sum is
+        // never too low. The caller has the tasks that it knows of from somebody who counted them before.
+        let here = self.here.load(Ordering::Acquire);
+        here.wrapping_add(self.elsewhere.load(Ordering::Relaxed)) != 0
     }
 }
 

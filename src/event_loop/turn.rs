@@ -15,6 +15,7 @@
 //! before it is polled, the future keeps its place.
 
 use super::shared::LoopShared;
+use super::{current, task};
 use crate::primitive::sync::OnceLock;
 use crate::primitive::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
@@ -44,6 +45,12 @@ impl Turn {
     pub(super) fn has_come(&self) -> bool {
         // ORDERING: Relaxed: a loop that falls asleep is ordered by its queue's `arm` and `notify`; and see `take`.
         self.state.load(Ordering::Relaxed) == COME
+    }
+
+    /// Whether it is on its way, or has come.
+    pub(super) fn is_under_way(&self) -> bool {
+        // ORDERING: Relaxed, as in `has_come`.
+        matches!(self.state.load(Ordering::Relaxed), QUEUED | COME)
     }
 
     /// Takes the turn if it has come. On the loop's thread.
@@ -80,7 +87,11 @@ impl Turn {
             stand_in.wake_by_ref();
         } else if let Some(executor) = self.shared.executor() {
             let turn = self.clone();
-            executor.spawn(std::future::poll_fn(move |context| turn.come(context))).detach();
+            task::enqueue(&executor, &self.shared, std::future::poll_fn(move |context| turn.come(context)));
+            // If the loop was closed meanwhile, its tasks are not to end in the midst of whatever woke the future.
+            if let Some(executor) = Arc::into_inner(executor) {
+                drop(current::global_handle().call_soon(move || drop(executor)));
+            }
         }
     }
 }

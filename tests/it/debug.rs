@@ -25,11 +25,12 @@ fn promises_say_their_state_and_never_more_than_that() {
     assert_says(&resolver, "Resolver { wanted: false, settled: false }");
     assert!(resolver.resolve(1).is_ok());
     assert_says(&resolver, "Resolver { wanted: false, settled: true }");
-    let _ = Promise::<u8>::new(|resolve, reject| {
+    let made = Promise::<u8>::new(|resolve, reject| {
         assert_says(&resolve, "Resolve");
         assert_says(&reject, "Reject");
         resolve(1);
     });
+    assert!(made.is_fulfilled());
     assert_says(Promise::resolve(1).cancel_on_drop(), "CancelOnDrop(Promise { 1 })");
     assert_says(Resolution::<u8, Rejection>::Resolve(1), "Resolve(1)");
     assert_says(Resolution::<u8, &str>::Reject("no"), r#"Reject("no")"#);

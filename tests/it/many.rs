@@ -273,6 +273,23 @@ fn wait_for_loses_nothing() {
 }
 
 #[test]
+fn to_wait_for_nothing_takes_no_time() {
+    on_virtual_clock(|event_loop| {
+        for mode in [WaitFor::All, WaitFor::FirstSettled, WaitFor::FirstRejected] {
+            let nothing = || std::iter::empty::<Promise<u8>>();
+            for waited in [wait_for(nothing(), mode), wait_for_within(nothing(), mode, SEC)] {
+                assert!(waited.is_fulfilled(), "at once");
+                let waited = event_loop.run(waited).unwrap();
+                assert!(waited.done.is_empty() && waited.pending.is_empty());
+            }
+        }
+        let settled = as_settled([Promise::resolve(1), Promise::resolve(2)]);
+        assert_eq!(futures::Stream::size_hint(&settled), (2, Some(2)));
+        assert_eq!(settled.into_blocking().size_hint(), (2, Some(2)));
+    });
+}
+
+#[test]
 fn a_wait_that_is_over_leaves_no_timer() {
     on_virtual_clock(|event_loop| {
         let start = event_loop.handle().now();

@@ -1,7 +1,7 @@
 //! A loop that a GUI pumps: when `on_wake` is called, and what is done then.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -89,6 +89,44 @@ fn each_kind_of_news_wakes_an_idle_loop_once() {
                     while event_loop.run_ready(FRAME) {}
                     assert_eq!(done.load(SeqCst), 2 * round, "{what}, round {round}, elsewhere {elsewhere}");
                     assert_eq!(wakes.load(SeqCst), 1, "not from inside");
+                }
+            }
+        }
+    });
+}
+
+/// What is said to be called "possibly inside of a user's call" holds no lock, its own or that of the executor below.
+#[test]
+fn the_hook_may_use_the_loop_whatever_woke_it() {
+    watchdog(LIMIT, || {
+        for (what, news) in NEWS {
+            for elsewhere in [false, true] {
+                let hooked = Arc::new(OnceLock::<(LoopHandle, Arc<AtomicUsize>)>::new());
+                let known = hooked.clone();
+                let event_loop = EventLoop::builder()
+                    .on_wake(move || {
+                        if let Some((handle, done)) = known.get() {
+                            for (_, news) in NEWS {
+                                news(handle, done)();
+                            }
+                        }
+                    })
+                    .build();
+                let _entered = event_loop.enter();
+                let done = Arc::new(AtomicUsize::new(0));
+                let trigger = news(&event_loop.handle(), &done);
+                while event_loop.run_ready(FRAME) {}
+                assert!(hooked.set((event_loop.handle(), done.clone())).is_ok());
+                if elsewhere {
+                    // Handlers that the hook registers there run on the global loop.
+                    thread::scope(|scope| scope.spawn(trigger).join().unwrap());
+                } else {
+                    trigger();
+                }
+                let start = Instant::now();
+                while done.load(SeqCst) < 1 + NEWS.len() {
+                    while event_loop.run_ready(FRAME) {}
+                    assert!(start.elapsed() < scaled(LIMIT), "{what}, elsewhere {elsewhere}: {done:?}");
                 }
             }
         }

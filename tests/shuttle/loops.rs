@@ -201,6 +201,27 @@ fn s28_a_pumped_loop_is_woken() {
     });
 }
 
+/// A loop that is pumped by hand falls idle while another thread sets a timer: the pumper hears of the timer, or of its time.
+#[test]
+fn s53_a_pumped_loop_hears_of_timers() {
+    explore(|| {
+        let reports = reports();
+        let pumper = shuttle::thread::current();
+        let event_loop = EventLoop::builder().on_wake(move || pumper.unpark()).build();
+        let (handle, done) = (event_loop.handle(), Log::default());
+        let noted = done.clone();
+        let timing = spawn(move || drop(handle.call_later(Duration::from_millis(5), move || noted.note(()))));
+        while done.count() == 0 {
+            while event_loop.run_ready(Duration::from_millis(5)) {}
+            if done.count() == 0 {
+                shuttle::thread::park();
+            }
+        }
+        timing.join().unwrap();
+        assert_eq!(reports.notes(), [""; 0]);
+    });
+}
+
 /// `call_soon` that is cancelled from another thread while the loop comes to it, and another one that is not: cancelled means
 /// that it does not run, and its closure is gone either way.
 #[test]
