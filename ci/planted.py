@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Prints regular expressions for the mutants of what only a build with a planted bug has; `ci/mutants.sh` leaves them alone."""
+"""Prints regular expressions for the mutants of what only a build with a planted bug or for a model checker has, which
+`ci/mutants.sh` leaves alone."""
 
 import re
 import sys
@@ -16,7 +17,7 @@ def planted(lines):
             if indent == inside and (line.lstrip().startswith("}") or line.endswith((";", "}", ","))):
                 inside = None
             yield number, 0
-        elif "#[cfg(thenable_plant" in line:
+        elif any(f"#[cfg({flag}" in line for flag in ("thenable_plant", "loom)", "shuttle)")):
             inside = indent
         elif start >= 0:
             if line.lstrip().startswith("if cfg!") and line.endswith("{"):

@@ -274,8 +274,7 @@ pub(super) unsafe fn ensure<'a>(head: *mut Head) -> &'a Hub {
     unsafe { &*now.hub() }
 }
 
-/// Closes the hub of a promise that ends, and gives its name. What is still listed (the promise was never settled, and
-/// nobody waits for it) is discarded.
+/// Closes the hub of a promise that ends, and gives its name. What is still listed is discarded: nobody has delivered it.
 ///
 /// # Safety
 /// Exclusive access to the promise, apart from who holds the hub.

@@ -170,6 +170,12 @@ impl JobQueue {
         }
     }
 
+    /// Whether the loop sleeps. On the owner thread.
+    pub(crate) fn is_armed(&self) -> bool {
+        // ORDERING: Relaxed, of this thread.
+        self.inbox.0.load(Ordering::Relaxed) == ARMED
+    }
+
     /// Wakes the loop, after `Push::Wake`. Calls the loop's hook: nothing may be held.
     pub(crate) fn wake(&self) {
         (self.wake)();

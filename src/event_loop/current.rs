@@ -84,17 +84,15 @@ pub(super) fn here() -> Option<Rc<Here>> {
     LOOPS.try_with(|loops| loops.borrow().last().map(|(_, here)| here.clone())).ok().flatten()
 }
 
-/// Does something with this loop where it is the current one. False: it is not.
-pub(super) fn with(place: PlaceId, f: impl FnOnce(&LoopShared)) -> bool {
+/// Asks something of this loop, which must not run foreign code. None: it is not the current one.
+pub(super) fn with<R>(place: PlaceId, f: impl FnOnce(&LoopShared) -> R) -> Option<R> {
     LOOPS
         .try_with(|loops| match loops.borrow().last() {
-            Some((_, here)) if here.shared.place() == place => {
-                f(&here.shared);
-                true
-            }
-            _ => false,
+            Some((_, here)) if here.shared.place() == place => Some(f(&here.shared)),
+            _ => None,
         })
-        .unwrap_or(false)
+        .ok()
+        .flatten()
 }
 
 pub(super) fn current() -> Option<Arc<LoopShared>> {

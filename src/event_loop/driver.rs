@@ -262,8 +262,10 @@ impl<'a> Driver<'a> {
                 watch.resume();
             }
             let step = shared.watch.as_ref().map(|watch| watch.step(None));
-            // Runs a task if one is ready, and otherwise has the next one wake us.
-            let ready = task.as_mut().poll(context).is_ready()
+            // The run's future is first, if I/O on this thread has woken it. Then a task runs if one is ready, and otherwise the next
+            // one wakes us.
+            let ready = self.has_turn_come()
+                || task.as_mut().poll(context).is_ready()
                 || timer.as_mut().as_pin_mut().is_some_and(|timer| timer.poll(context).is_ready())
                 || self.has_news(until);
             if !ready && shared.queue.arm() {
@@ -291,7 +293,7 @@ impl<'a> Driver<'a> {
     fn has_news(&self, until: Option<Instant>) -> bool {
         let shared = self.shared;
         shared.is_stopping()
-            || (self.has_turn_come() && cfg!(not(thenable_plant = "s52_turn_unlooked")))
+            || self.has_turn_come()
             || shared.has_unhandled()
             || match (shared.timers.next_deadline(), until) {
                 // A timer that is due before the one that we wait for.

@@ -187,7 +187,7 @@ impl EventLoop {
     fn run_main<F: Future>(&self, future: F) -> Result<(F::Output, Option<Arc<crate::Unhandled>>), Fault> {
         let _running = Running::begin(self, false)?;
         let mut driver = Driver::new(&self.shared).ok_or(Fault::LoopClosed)?;
-        let turn = driver.turn.insert(Turn::new(self.shared.clone())).clone();
+        let turn = driver.turn.insert(Turn::new(&self.shared)).clone();
         let waker = Waker::from(turn);
         let mut future = pin!(future);
         let mut output = None;

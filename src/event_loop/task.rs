@@ -83,16 +83,17 @@ pub(super) struct Tasks {
     elsewhere: AtomicUsize,
 }
 
+// ORDERING of all: Relaxed. Only the loop's thread asks. It has every end from itself, and with it the start; of those that it
+// knows of it has the start from somebody who counted it before.
 impl Tasks {
     fn add(shared: &LoopShared) {
-        if !current::with(shared.place(), |shared| shared.tasks.change(1)) {
-            // ORDERING: Relaxed, see `any`.
+        if current::with(shared.place(), |shared| shared.tasks.change(1)).is_none() {
             shared.tasks.elsewhere.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// On the loop's thread. A task that ends while another loop is current there, or whose loop is closed, stays counted. So do
-    /// those of a loop whose number was another one's before, which may have left tasks.
+    /// A task that ends while another loop is current on its thread, or whose loop is closed, stays counted; so do those of a loop
+    /// whose number was another one's before, which may have left tasks. The count is never too low.
     fn remove(place: PlaceId) {
         current::with(place, |shared| {
             if !shared.queue.has_used_number() {
@@ -102,16 +103,12 @@ impl Tasks {
     }
 
     fn change(&self, by: usize) {
-        // ORDERING: Relaxed, of this thread; Release, see `any`.
-        self.here.store(self.here.load(Ordering::Relaxed).wrapping_add(by), Ordering::Release);
+        self.here.store(self.here.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
     }
 
-    /// False: there is no task that the caller could know of. True may be out of date.
+    /// On the loop's thread.
     pub(super) fn any(&self) -> bool {
-        // ORDERING: Acquire, and this one first: it brings along the tasks spawned elsewhere whose end it counts, so that the sum is
-        // never too low. The caller has the tasks that it knows of from somebody who counted them before.
-        let here = self.here.load(Ordering::Acquire);
-        here.wrapping_add(self.elsewhere.load(Ordering::Relaxed)) != 0
+        self.here.load(Ordering::Relaxed).wrapping_add(self.elsewhere.load(Ordering::Relaxed)) != 0
     }
 }
 

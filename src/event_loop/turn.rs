@@ -1,8 +1,9 @@
 //! When the future of a `run` is polled.
 //!
 //! It is polled where it lives, and takes its turns among the loop's tasks, first come first served. While the loop has no task
-//! nobody can stand before it, so that to wake it is to say that its turn has come. Otherwise a task that stands for it, the
-//! *stand-in*, goes through the executor's queue, and the turn has come when that one runs. It is made when it is first needed.
+//! nobody can stand before it, so that to wake it on the loop's thread is to say that its turn has come. Otherwise a task that
+//! stands for it, the *stand-in*, goes through the executor's queue, and the turn has come when that one runs. It is made when it
+//! is first needed. (From another thread it is always the stand-in: what that thread spawns next must come after it.)
 //!
 //! ```text
 //!            woken, no tasks                  taken by the driver, which polls the future
@@ -11,14 +12,15 @@
 //!    └───────────────► QUEUED ───────┘ the stand-in runs                 any ──► OVER, with the run
 //! ```
 //!
-//! Whoever makes IDLE to QUEUED sends the stand-in on its way, and only the loop's thread leaves COME and QUEUED. Woken again
-//! before it is polled, the future keeps its place.
+//! Whoever makes IDLE to QUEUED sends the stand-in on its way; everything else is the loop's thread's. Woken again before it is
+//! polled, the future keeps its place.
 
 use super::shared::LoopShared;
 use super::{current, task};
+use crate::core::PlaceId;
 use crate::primitive::sync::OnceLock;
 use crate::primitive::sync::atomic::{AtomicU8, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 const IDLE: u8 = 0;
@@ -26,9 +28,10 @@ const QUEUED: u8 = 1;
 const COME: u8 = 2;
 const OVER: u8 = 3;
 
-/// See the module documentation. It is the future's waker.
+/// See the module documentation. It is the future's waker, and so keeps nothing of the loop alive.
 pub(super) struct Turn {
-    shared: Arc<LoopShared>,
+    shared: Weak<LoopShared>,
+    place: PlaceId,
     state: AtomicU8,
     /// Set by the stand-in's first run. (A task has one waker for life.)
     stand_in: OnceLock<Waker>,
@@ -36,14 +39,19 @@ pub(super) struct Turn {
 
 impl Turn {
     /// It comes as soon as the tasks that are ready now have had theirs.
-    pub(super) fn new(shared: Arc<LoopShared>) -> Arc<Self> {
-        let turn = Arc::new(Self { shared, state: AtomicU8::new(IDLE), stand_in: OnceLock::new() });
+    pub(super) fn new(shared: &Arc<LoopShared>) -> Arc<Self> {
+        let turn = Arc::new(Self {
+            shared: Arc::downgrade(shared),
+            place: shared.place(),
+            state: AtomicU8::new(IDLE),
+            stand_in: OnceLock::new(),
+        });
         turn.wake_by_ref();
         turn
     }
 
     pub(super) fn has_come(&self) -> bool {
-        // ORDERING: Relaxed: a loop that falls asleep is ordered by its queue's `arm` and `notify`; and see `take`.
+        // ORDERING: Relaxed: it comes on the loop's thread, which asks; and see `take`.
         self.state.load(Ordering::Relaxed) == COME
     }
 
@@ -84,13 +92,24 @@ impl Turn {
     /// Sends the stand-in on its way.
     fn queue_up(self: &Arc<Self>) {
         if let Some(stand_in) = self.stand_in.get() {
-            stand_in.wake_by_ref();
-        } else if let Some(executor) = self.shared.executor() {
-            let turn = self.clone();
-            task::enqueue(&executor, &self.shared, std::future::poll_fn(move |context| turn.come(context)));
-            // If the loop was closed meanwhile, its tasks are not to end in the midst of whatever woke the future.
-            if let Some(executor) = Arc::into_inner(executor) {
-                drop(current::global_handle().call_soon(move || drop(executor)));
+            return stand_in.wake_by_ref();
+        }
+        let Some(shared) = self.shared.upgrade() else { return };
+        let Some(executor) = shared.executor() else { return };
+        let turn = self.clone();
+        task::enqueue(&executor, &shared, std::future::poll_fn(move |context| turn.come(context)));
+        // If the loop was dropped meanwhile, its tasks and its hook are not to end in the midst of whatever woke the future.
+        let last = (Arc::into_inner(executor), Arc::into_inner(shared));
+        if last.0.is_some() || last.1.is_some() {
+            drop(current::global_handle().call_soon(move || drop(last)));
+        }
+    }
+
+    /// Its turn has come on the loop's thread, which may be asleep all the same: where it polls for I/O, that wakes.
+    fn notify(&self) {
+        if current::with(self.place, |shared| shared.queue.is_armed()) == Some(true) {
+            if let Some(shared) = self.shared.upgrade() {
+                shared.queue.notify();
             }
         }
     }
@@ -106,8 +125,8 @@ impl Wake for Turn {
         let mut now = self.state.load(Ordering::Relaxed);
         loop {
             let next = match now {
-                IDLE if self.shared.tasks.any() => QUEUED,
-                IDLE => COME,
+                IDLE if current::with(self.place, |shared| !shared.tasks.any()) == Some(true) => COME,
+                IDLE => QUEUED,
                 other => other,
             };
             // ORDERING: Release, and a read-modify-write also where nothing changes: whoever takes the turn sees what came before.
@@ -115,7 +134,7 @@ impl Wake for Turn {
             match self.state.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Err(other) => now = other,
                 Ok(IDLE) if next == QUEUED => return self.queue_up(),
-                Ok(IDLE) => return self.shared.queue.notify(),
+                Ok(IDLE) => return self.notify(),
                 Ok(_) => return,
             }
         }
@@ -130,7 +149,8 @@ mod tests {
     #[test]
     fn without_tasks_to_be_woken_is_to_have_the_turn() {
         let event_loop = EventLoop::new();
-        let turn = Turn::new(event_loop.shared().clone());
+        let _current = event_loop.enter();
+        let turn = Turn::new(event_loop.shared());
         assert!(turn.take() && !turn.take(), "a new one has its turn");
         turn.wake_by_ref();
         turn.wake_by_ref();
@@ -142,13 +162,23 @@ mod tests {
     }
 
     #[test]
+    fn elsewhere_it_is_to_queue_up() {
+        let event_loop = EventLoop::new();
+        let turn = Turn::new(event_loop.shared());
+        let executor = event_loop.shared().executor().unwrap();
+        assert!(!turn.has_come() && executor.try_tick() && turn.take(), "its loop is not current");
+        turn.end();
+        assert!(executor.try_tick() && executor.is_empty());
+    }
+
+    #[test]
     fn with_tasks_a_stand_in_queues_up() {
         let event_loop = EventLoop::new();
         let executor = event_loop.shared().executor().unwrap();
         let (promise, resolver) = Promise::<()>::with_resolvers();
         let task = event_loop.handle().spawn(promise);
         let _current = event_loop.enter();
-        let turn = Turn::new(event_loop.shared().clone());
+        let turn = Turn::new(event_loop.shared());
         turn.wake_by_ref();
         assert!(!turn.take() && turn.stand_in.get().is_none());
         assert!(executor.try_tick() && !turn.has_come(), "the task is first");
@@ -175,7 +205,7 @@ mod tests {
         for ticks in 0..3 {
             let event_loop = EventLoop::new();
             event_loop.handle().spawn(std::future::pending::<Result<(), crate::Rejection>>()).mark_handled();
-            let turn = Turn::new(event_loop.shared().clone());
+            let turn = Turn::new(event_loop.shared());
             let executor = event_loop.shared().executor().unwrap();
             for _ in 0..ticks {
                 assert!(executor.try_tick());

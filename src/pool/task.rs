@@ -162,3 +162,30 @@ impl<T, E, F> Drop for Task<T, E, F> {
         panic::drop_quietly(assignment);
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    fn is_closed(reason: Option<Fault>) -> bool {
+        matches!(reason, Some(Fault::PoolClosed))
+    }
+
+    #[test]
+    fn a_reason_is_for_what_is_thrown_away_meanwhile_and_answers_once() {
+        assert!(discard_reason().is_none());
+        refusing(Fault::PoolClosed, || {
+            refusing(Fault::Full, || {
+                assert!(matches!(discard_reason(), Some(Fault::Full)));
+                assert!(discard_reason().is_none(), "what the job owns is not to blame");
+            });
+            assert!(is_closed(discard_reason()), "the one before is put back");
+        });
+        // A job without a promise asks nobody.
+        discard(Box::new(|| ()), Fault::PoolClosed);
+        assert!(discard_reason().is_none(), "it is not left behind for the next one");
+        let panics =
+            std::panic::catch_unwind(|| refusing(Fault::PoolClosed, || std::panic::resume_unwind(Box::new(()))));
+        assert!(panics.is_err() && discard_reason().is_none());
+    }
+}

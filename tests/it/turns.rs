@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use thenable::{EventLoop, LoopHandle, Promise, Rejection};
@@ -173,6 +174,74 @@ fn it_takes_its_turn_in_the_order_of_wake_ups() {
         assert_eq!(polls(&woken_first, keeper), [(0, 0), (0, 3), (1, 0), (0, 4)]);
         let spawned_first = [vec![call(Spawn(1)), call(Wake(0)), Sleep, Yield], vec![]];
         assert_eq!(polls(&spawned_first, keeper), [(0, 0), (1, 0), (0, 3), (0, 4)]);
+    }
+}
+
+/// What a thread spawns after it has woken the future comes after it, whether the loop slept or not.
+#[test]
+fn another_threads_wake_ups_and_spawns_keep_their_order() {
+    watchdog(LIMIT, || {
+        for round in 0..400_u32 {
+            let event_loop = EventLoop::new();
+            let handle = event_loop.handle();
+            if round % 2 == 0 {
+                handle.spawn(std::future::pending::<Result<(), Rejection>>()).mark_handled();
+            }
+            let (promise, resolver) = Promise::<()>::with_resolvers();
+            let ran = Arc::new(AtomicU32::new(0));
+            let runs = ran.clone();
+            let other = thread::spawn(move || {
+                // Asleep, falling asleep, or not begun.
+                thread::sleep(Duration::from_micros(u64::from(round % 10) * 20));
+                assert!(resolver.resolve(()).is_ok());
+                let task = async move {
+                    runs.store(1, Ordering::Relaxed);
+                    Ok(())
+                };
+                handle.spawn(task).mark_handled();
+            });
+            let before = event_loop.run(async {
+                // The poll that finds the outcome is the one that was asked for.
+                let mut promise = promise;
+                let mut polls = 0;
+                std::future::poll_fn(|context| {
+                    polls += 1;
+                    Pin::new(&mut promise).poll(context)
+                })
+                .await?;
+                thenable::Ok((polls, ran.load(Ordering::Relaxed)))
+            });
+            other.join().unwrap();
+            let (polls, ran) = before.unwrap();
+            // If it was settled before the first poll, the task may be first in line.
+            assert!(ran == 0 || polls == 1, "round {round}: {polls} polls");
+        }
+    });
+}
+
+/// What the hook of a loop knows may know the waker of the loop's future.
+#[test]
+fn a_waker_keeps_no_hook_alive() {
+    struct App {
+        kept: Mutex<Vec<Waker>>,
+    }
+    for keeper in [false, true] {
+        let app = Arc::new(App { kept: Mutex::default() });
+        let (weak, known) = (Arc::downgrade(&app), app.clone());
+        let event_loop = EventLoop::builder().on_wake(move || drop(known.kept.lock())).build();
+        if keeper {
+            event_loop.handle().spawn(std::future::pending::<Result<(), Rejection>>()).mark_handled();
+        }
+        let handle = event_loop.handle();
+        let stopped = event_loop.run(std::future::poll_fn(|context| {
+            app.kept.lock().unwrap().push(context.waker().clone());
+            context.waker().wake_by_ref();
+            handle.stop();
+            Poll::<Result<(), Rejection>>::Pending
+        }));
+        assert!(stopped.is_err());
+        drop((event_loop, handle, app));
+        assert!(weak.upgrade().is_none(), "keeper: {keeper}");
     }
 }
 

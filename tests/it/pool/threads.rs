@@ -1,15 +1,17 @@
 //! Order, threads, and bad input.
 
+use std::cell::RefCell;
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Barrier};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use thenable::{Executor, ExecutorExt, Fault, Promise, Shutdown, ThreadPool};
 
 use super::{Hold, Log, held_up, thread_name};
-use crate::support::{LIMIT, eventually, quiet_bombs, watchdog};
+use crate::support::{LIMIT, eventually, quiet_bombs, scaled, watchdog};
 
 // ---- order and threads
 
@@ -31,6 +33,41 @@ fn jobs_start_in_the_order_of_submission() {
         hold.release();
         Promise::all(jobs).wait().unwrap();
         assert_eq!(log.read(), (0..200).collect::<Vec<_>>());
+    });
+}
+
+/// They do not wait until they have been idle for long.
+#[test]
+fn threads_end_with_the_last_handle() {
+    struct Ends(Sender<()>);
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    thread_local! {
+        static ENDS: RefCell<Option<Ends>> = const { RefCell::new(None) };
+    }
+    watchdog(LIMIT, || {
+        let pool = ThreadPool::builder().max_workers(2).idle_time(Duration::from_secs(3600)).build().unwrap();
+        let (sender, receiver) = channel();
+        let both = Arc::new(Barrier::new(2));
+        let jobs = [(); 2].map(|()| {
+            let (both, ends) = (both.clone(), Ends(sender.clone()));
+            pool.submit(move || {
+                ENDS.set(Some(ends));
+                both.wait();
+            })
+        });
+        Promise::all(jobs).wait().unwrap();
+        let clone = pool.clone();
+        drop(pool);
+        assert_eq!(clone.submit(|| 1).wait().unwrap(), 1);
+        assert!(receiver.try_recv().is_err(), "there is a handle left");
+        drop(clone);
+        for _ in 0..2 {
+            receiver.recv_timeout(scaled(LIMIT)).expect("the threads end");
+        }
     });
 }
 

@@ -26,6 +26,24 @@ fn a_queued_job_is_taken_out_when_its_promise_is_cancelled() {
     });
 }
 
+/// What is behind an `Arc`, or a `dyn Executor`, is the pool itself.
+#[test]
+fn it_is_taken_out_whatever_the_pool_is_wrapped_in() {
+    watchdog(LIMIT, || {
+        let (pool, hold) = held_up(8);
+        let pools: [Arc<dyn Executor>; 3] =
+            [Arc::new(pool.clone()), Arc::new(Arc::new(pool.clone())), Arc::new(Arc::new(Arc::new(pool.clone())))];
+        for wrapped in pools {
+            let job = wrapped.submit(|| ());
+            assert_eq!(pool.stats().queued, 1);
+            job.cancel("not needed");
+            assert_eq!(pool.stats().queued, 0);
+            assert_eq!(cancel_reason(&job.wait()), "not needed");
+        }
+        hold.release();
+    });
+}
+
 #[test]
 fn a_job_without_anybody_who_could_see_it_is_skipped() {
     watchdog(LIMIT, || {
