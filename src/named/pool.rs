@@ -224,7 +224,7 @@ mod tests {
         let (promise, call) = Call::encoded("nobody", vec![]);
         let gate = Arc::new(std::sync::Barrier::new(2));
         let opens = gate.clone();
-        let busy = pool.submit(move || drop(opens.wait()));
+        let busy = pool.submit(move || _ = opens.wait());
         pool.dispatch(call).unwrap();
         promise.cancel("enough");
         promise.mark_handled();
