@@ -264,7 +264,7 @@ impl<'a> Driver<'a> {
             let step = shared.watch.as_ref().map(|watch| watch.step(None));
             // The run's future is first, if I/O on this thread has woken it. Then a task runs if one is ready, and otherwise the next
             // one wakes us.
-            let ready = self.has_turn_come()
+            let ready = self.turn.as_ref().is_some_and(|turn| turn.has_come())
                 || task.as_mut().poll(context).is_ready()
                 || timer.as_mut().as_pin_mut().is_some_and(|timer| timer.poll(context).is_ready())
                 || self.has_news(until);
@@ -285,15 +285,10 @@ impl<'a> Driver<'a> {
         shared.queue.disarm();
     }
 
-    fn has_turn_come(&self) -> bool {
-        self.turn.as_ref().is_some_and(|turn| turn.has_come())
-    }
-
     /// What a `notify` may be about, beside jobs.
     fn has_news(&self, until: Option<Instant>) -> bool {
         let shared = self.shared;
         shared.is_stopping()
-            || self.has_turn_come()
             || shared.has_unhandled()
             || match (shared.timers.next_deadline(), until) {
                 // A timer that is due before the one that we wait for.

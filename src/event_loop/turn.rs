@@ -95,11 +95,13 @@ impl Turn {
             return stand_in.wake_by_ref();
         }
         let Some(shared) = self.shared.upgrade() else { return };
-        let Some(executor) = shared.executor() else { return };
-        let turn = self.clone();
-        task::enqueue(&executor, &shared, std::future::poll_fn(move |context| turn.come(context)));
+        let executor = shared.executor();
+        if let Some(executor) = &executor {
+            let turn = self.clone();
+            task::enqueue(executor, &shared, std::future::poll_fn(move |context| turn.come(context)));
+        }
         // If the loop was dropped meanwhile, its tasks and its hook are not to end in the midst of whatever woke the future.
-        let last = (Arc::into_inner(executor), Arc::into_inner(shared));
+        let last = (executor.and_then(Arc::into_inner), Arc::into_inner(shared));
         if last.0.is_some() || last.1.is_some() {
             drop(current::global_handle().call_soon(move || drop(last)));
         }

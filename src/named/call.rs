@@ -212,9 +212,8 @@ mod tests {
 
     /// A call whose result has a type, and one whose result has none; with its promise, as one of `()`.
     fn calls() -> [(Promise<()>, Call); 2] {
-        let (typed, call) = Call::new(DOUBLE, 4, 100, Location::caller());
-        let (encoded, other) = Call::encoded("double", vec![4]);
-        [(typed.map(drop), call.unwrap()), (encoded.map(drop), other)]
+        let ((number, call), (encoded, other)) = (typed(), Call::encoded("double", vec![4]));
+        [(number.map(drop), call), (encoded.map(drop), other)]
     }
 
     #[test]
@@ -228,44 +227,34 @@ mod tests {
         assert_eq!(format!("{DOUBLE:?}"), r#"JobFn("double")"#);
     }
 
+    fn typed() -> (Promise<u64>, Call) {
+        let (promise, call) = Call::new(DOUBLE, 4, 100, Location::caller());
+        (promise, call.unwrap())
+    }
+
     #[test]
     fn a_cancelled_one_is_unwanted() {
-        for typed in [true, false] {
+        fn assert_hears<R>((promise, call): (Promise<R>, Call)) {
             let heard = Arc::new(AtomicUsize::new(0));
             let counts = heard.clone();
-            let count = move |reason: &CancelReason| {
+            call.on_cancel(move |reason| {
                 assert_eq!(reason.to_string(), "enough");
                 counts.fetch_add(1, Ordering::Relaxed);
-            };
-            let call = if typed {
-                let (promise, call) = Call::new(DOUBLE, 4, 100, Location::caller());
-                let call = call.unwrap();
-                call.on_cancel(count);
-                promise.cancel("enough");
-                promise.mark_handled();
-                call
-            } else {
-                let (promise, call) = Call::encoded("double", vec![4]);
-                call.on_cancel(count);
-                promise.cancel("enough");
-                promise.mark_handled();
-                call
-            };
+            });
+            promise.cancel("enough");
+            promise.mark_handled();
             assert_eq!((call.is_wanted(), heard.load(Ordering::Relaxed)), (false, 1));
         }
+        assert_hears(typed());
+        assert_hears(Call::encoded("double", vec![4]));
     }
 
     #[test]
     fn each_end_is_told() {
-        fn concluded() -> &'static AtomicUsize {
-            static CONCLUDED: AtomicUsize = AtomicUsize::new(0);
-            &CONCLUDED
+        static CONCLUDED: AtomicUsize = AtomicUsize::new(0);
+        fn conclude() {
+            CONCLUDED.fetch_add(1, Ordering::Relaxed);
         }
-        let conclude = || drop(concluded().fetch_add(1, Ordering::Relaxed).to_string());
-        let typed = || {
-            let (promise, call) = Call::new(DOUBLE, 4, 100, Location::caller());
-            (promise, call.unwrap())
-        };
         let (promise, call) = typed();
         call.fulfil(vec![9]);
         assert_eq!(promise.wait().unwrap(), 9);
@@ -280,7 +269,7 @@ mod tests {
         assert!(matches!(promise.wait().unwrap_err().fault(), Some(Fault::Cycle)));
         let (promise, call) = typed();
         call.run(conclude);
-        assert_eq!((promise.wait().unwrap(), concluded().load(Ordering::Relaxed)), (8, 1));
+        assert_eq!((promise.wait().unwrap(), CONCLUDED.load(Ordering::Relaxed)), (8, 1));
 
         let (promise, call) = Call::encoded("double", vec![4]);
         call.fulfil(vec![9]);
@@ -292,7 +281,7 @@ mod tests {
         call.run(conclude);
         let why = promise.wait().unwrap_err();
         assert!(matches!(why.fault(), Some(Fault::Unregistered { name }) if name == "double"));
-        assert_eq!(concluded().load(Ordering::Relaxed), 2);
+        assert_eq!(CONCLUDED.load(Ordering::Relaxed), 2);
     }
 
     #[test]

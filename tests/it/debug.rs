@@ -14,7 +14,7 @@ fn assert_says(value: impl Debug, expected: &str) {
 }
 
 #[test]
-fn promises_say_their_state_and_never_more_than_that() {
+fn promises_and_resolvers() {
     assert_says(Promise::resolve(1), "Promise { 1 }");
     let rejected = Promise::<u8, &str>::rejected("no");
     assert_says(&rejected, r#"Promise { <rejected> "no" }"#);

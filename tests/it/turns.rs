@@ -265,6 +265,20 @@ fn it_does_not_starve_timers() {
     });
 }
 
+/// The reactor calls wakers on the loop's own thread, where that sleeps: the future is polled all the same.
+#[test]
+fn io_that_the_loop_itself_polls_wakes_it() {
+    on_loop(|event_loop| {
+        let polls = event_loop.run(async {
+            for _ in 0..20 {
+                async_io::Timer::after(Duration::from_millis(1)).await;
+            }
+            thenable::Ok(20)
+        });
+        assert_eq!(polls.unwrap(), 20);
+    });
+}
+
 /// A waker that outlives its run, and its loop, wakes nobody.
 #[test]
 fn a_waker_may_outlive_the_run() {
