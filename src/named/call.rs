@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_one_is_unwanted() {
-        fn assert_hears<R>((promise, call): (Promise<R>, Call)) {
+        fn assert_hears<R: Send + 'static>((promise, call): (Promise<R>, Call)) {
             let heard = Arc::new(AtomicUsize::new(0));
             let counts = heard.clone();
             call.on_cancel(move |reason| {
