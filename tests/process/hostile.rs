@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use thenable::{Fault, JobPoolExt, ProcessPool, ProcessPoolBuilder, Shutdown};
 
-use crate::support::{assert_fault, count_to, eventually, nothing, twice, within, zombies};
+use crate::support::{assert_fault, count_to, eventually, fresh, nothing, twice, within, zombies};
 
 /// A shell that runs this script as a worker. `$setup` is how many bytes the pool says first, and the functions write and
 /// read frames.
@@ -118,11 +118,27 @@ fn a_child_that_holds_the_socket_does_not_hide_a_death() {
 #[test]
 fn a_closed_socket_is_a_death() {
     within(|| {
-        let pool = script("hello; take 9; start; exec </dev/null; exit 3").build().unwrap();
+        // It is not killed while it comes to its end.
+        let pool = script("hello; take 9; start; exec </dev/null; sleep 0.2; exit 3").build().unwrap();
         assert_fault!(pool.submit_job(count_to, 1).wait(), Fault::Crashed { signal: None, code: Some(3) });
         // One that goes on without it is killed after a while.
         let pool = script("hello; take 9; start; exec </dev/null; sleep 100").build().unwrap();
         assert_fault!(pool.submit_job(count_to, 1).wait(), Fault::Crashed { signal: Some(9), .. });
         eventually("no zombies", || zombies() == 0);
+    });
+}
+
+#[test]
+fn an_idle_worker_that_closes_its_socket_may_come_to_its_end() {
+    within(|| {
+        let folder = fresh("last-words");
+        let words = folder.join("words");
+        let done = r"printf '\000\000\000\000\005\001\000\000\000' >&0";
+        let text = format!("hello; take 9; start; {done}; exec </dev/null; sleep 0.2; echo >{}", words.display());
+        let pool = script(&text).build().unwrap();
+        pool.submit_job(nothing, ()).wait().unwrap();
+        eventually("it is gone", || pool.worker_ids().is_empty() && zombies() == 0);
+        assert!(words.exists(), "it was not killed before");
+        let _ = std::fs::remove_dir_all(folder);
     });
 }

@@ -1,5 +1,7 @@
 //! Bad input: each kind has its own error, and none costs a worker.
 
+use std::time::Duration;
+
 use thenable::{CodecStep, EventLoop, Fault, JobFn, JobPoolExt, ProcessPool, Promise, Shutdown};
 
 use crate::support::{
@@ -16,8 +18,18 @@ fn settings_that_cannot_work() {
     assert_invalid(ProcessPool::new(0), "zero workers");
     assert_invalid(pool(1).memory_limit(0).build(), "memory");
     assert_invalid(pool(1).frame_limit(usize::MAX).build(), "frame limit");
+    assert_invalid(pool(1).frame_limit(1 << 31).build(), "frame limit");
+    assert!(pool(1).frame_limit((1 << 31) - 1).build().is_ok());
     let frozen = EventLoop::builder().virtual_clock().build();
     assert_invalid(pool(1).event_loop(&frozen.handle()).build(), "virtual clock");
+}
+
+#[test]
+fn a_builder_shows_its_settings() {
+    let text = format!("{:?}", pool(3).queue_limit(70).memory_limit(1 << 30).job_timeout(Duration::from_secs(5)));
+    for setting in ["max_workers: Some(3)", "queue_limit: Some(70)", "memory_limit: Some(1073741824)", "5s"] {
+        assert!(text.contains(setting), "{text}");
+    }
 }
 
 #[test]

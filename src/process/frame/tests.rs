@@ -2,7 +2,7 @@
 
 use super::{DONE, Decoder, EXTRA, FAILED, Frame, JOB, START, Setup, begin, decode_all, job, parse_job, text};
 use crate::{CodecStep, Fault};
-use std::io::ErrorKind;
+use std::io::{self, BufRead, ErrorKind, Read};
 
 fn read(bytes: &[u8], limit: usize) -> Result<Frame, ErrorKind> {
     let blocking = Decoder::default().read_blocking(&mut &*bytes, limit).map_err(|why| why.kind());
@@ -52,6 +52,32 @@ fn every_shorter_input_is_an_early_end() {
     for end in 0..bytes.len() {
         assert_eq!(read(&bytes[..end], 10).unwrap_err(), ErrorKind::UnexpectedEof, "{end} bytes");
     }
+}
+
+#[test]
+fn a_read_that_a_signal_interrupts_is_done_again_and_one_that_fails_is_not() {
+    struct Source<'a>(&'a [u8], Vec<ErrorKind>);
+
+    impl Read for Source<'_> {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            unreachable!("frames are read from the buffer");
+        }
+    }
+
+    impl BufRead for Source<'_> {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            self.1.pop().map_or(Ok(self.0), |kind| Err(kind.into()))
+        }
+
+        fn consume(&mut self, bytes: usize) {
+            self.0 = &self.0[bytes..];
+        }
+    }
+
+    let bytes = begin(DONE, 7, b"", 0).unwrap();
+    let read = |errors| Decoder::default().read_blocking(&mut Source(&bytes, errors), 0);
+    assert_eq!(read(vec![ErrorKind::Interrupted; 2]).unwrap().number, 7);
+    assert_eq!(read(vec![ErrorKind::ConnectionReset]).unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
