@@ -46,7 +46,6 @@ struct Apart<T>(T);
 struct List {
     first: *mut Reaction,
     last: *mut Reaction,
-    closed: bool,
     /// The last jobs came from the inbox, and the queue was not empty since.
     fed: bool,
 }
@@ -76,12 +75,7 @@ impl JobQueue {
             used_number,
             owner: thread_number(),
             wake,
-            local: Apart(UnsafeCell::new(List {
-                first: ptr::null_mut(),
-                last: ptr::null_mut(),
-                closed: false,
-                fed: false,
-            })),
+            local: Apart(UnsafeCell::new(List { first: ptr::null_mut(), last: ptr::null_mut(), fed: false })),
             inbox: Apart(AtomicPtr::new(ptr::null_mut())),
         }
     }
@@ -101,25 +95,38 @@ impl JobQueue {
         assert_eq!(self.owner, thread_number(), "an event loop stays on its thread");
     }
 
+    /// Appends a job where nothing else is to be done: the loop is awake, and no job came from elsewhere. False: nothing
+    /// happened, and [`push_local`](JobQueue::push_local) is the one to ask.
+    ///
+    /// # Safety
+    /// As [`JobQueue::push_local`].
+    #[inline(always)]
+    pub(super) unsafe fn push_quickly(&self, reaction: *mut Reaction) -> bool {
+        // ORDERING: Relaxed, as in `push_local`.
+        let quickly = self.inbox.0.load(Ordering::Relaxed).is_null();
+        if quickly {
+            // SAFETY: on the owner thread, and nothing in here runs foreign code; ours to hand over.
+            self.local.0.with_mut(|list| unsafe { (*list).append_one(reaction) });
+        }
+        quickly
+    }
+
     /// Appends a job.
     ///
     /// # Safety
     /// On the owner thread; the caller owns the reaction and hands it over unless this says `Closed`.
-    #[inline]
     pub(super) unsafe fn push_local(&self, reaction: *mut Reaction) -> Push {
         // ORDERING: Relaxed: `collect` takes the inbox with Acquire. What was pushed before this (in the sense of happens-before)
-        // is seen; that it is armed was this very thread's doing.
+        // is seen; that it is armed or closed was this very thread's doing.
         let inbox = self.inbox.0.load(Ordering::Relaxed);
+        if inbox == CLOSED {
+            return Push::Closed;
+        }
         if is_job(inbox) {
             self.collect();
         }
-        // SAFETY: ours to hand over.
-        unsafe { (*reaction).set_next(ptr::null_mut()) };
-        // SAFETY: on the owner thread, and nothing in here runs foreign code.
-        let closed = self.local.0.with_mut(|list| unsafe { (*list).append(reaction, reaction) });
-        if closed {
-            return Push::Closed;
-        }
+        // SAFETY: as in `push_quickly`.
+        self.local.0.with_mut(|list| unsafe { (*list).append_one(reaction) });
         if inbox == ARMED && self.disarm() { Push::Wake } else { Push::Done }
     }
 
@@ -293,8 +300,6 @@ impl JobQueue {
         self.collect();
         // ORDERING: AcqRel: takes what was pushed since; a push that fails sees what was done before.
         let mut top = self.inbox.0.swap(CLOSED, Ordering::AcqRel);
-        // SAFETY: on the owner thread.
-        self.local.0.with_mut(|list| unsafe { (*list).closed = true });
         let mut rest = Vec::new();
         // SAFETY: on the owner thread.
         while let Some(reaction) = self.local.0.with_mut(|list| unsafe { (*list).pop() }) {
@@ -315,12 +320,9 @@ impl JobQueue {
 
 impl List {
     /// # Safety
-    /// `first..=last` is a chain that the caller owns. True: the list is closed and nothing was appended.
+    /// `first..=last` is a chain that the caller owns.
     #[inline]
-    unsafe fn append(&mut self, first: *mut Reaction, last: *mut Reaction) -> bool {
-        if self.closed {
-            return true;
-        }
+    unsafe fn append(&mut self, first: *mut Reaction, last: *mut Reaction) {
         if self.last.is_null() {
             self.first = first;
         } else {
@@ -328,7 +330,17 @@ impl List {
             unsafe { (*self.last).set_next(first) };
         }
         self.last = last;
-        false
+    }
+
+    /// # Safety
+    /// The caller owns the reaction.
+    #[inline]
+    unsafe fn append_one(&mut self, reaction: *mut Reaction) {
+        // SAFETY: by contract.
+        unsafe {
+            (*reaction).set_next(ptr::null_mut());
+            self.append(reaction, reaction);
+        }
     }
 
     #[inline]

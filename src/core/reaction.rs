@@ -316,10 +316,24 @@ unsafe fn deliver_hub(hub: &hub::Hub) {
 ///
 /// # Safety
 /// The caller owns the reaction and its list share; it must not touch it afterwards.
-#[inline]
+#[inline(never)]
 pub(super) unsafe fn schedule(reaction: *mut Reaction) {
     // SAFETY: ours.
     let place = unsafe { (*reaction).place() };
+    // SAFETY: ours to hand over.
+    let pushed = place::with_current(place, |queue| unsafe { queue.push_quickly(reaction) });
+    if pushed != Some(true) {
+        // SAFETY: not pushed, so still ours.
+        unsafe { schedule_further(reaction, place) };
+    }
+}
+
+/// The rest of [`schedule`].
+///
+/// # Safety
+/// As [`schedule`].
+#[inline(never)]
+unsafe fn schedule_further(reaction: *mut Reaction, place: PlaceId) {
     // SAFETY: ours to hand over.
     match place::with_current(place, |queue| unsafe { queue.push_local(reaction) }) {
         Some(Push::Done) => {}

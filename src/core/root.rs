@@ -321,25 +321,12 @@ impl<T, E> Producer<T, E> {
             }
         }
     }
-}
 
-impl<T, E> Clone for Producer<T, E> {
-    fn clone(&self) -> Self {
-        // ORDERING: Relaxed, as in `Arc`.
-        let before = self.head().aux.fetch_add(1, Ordering::Relaxed);
-        if before & companion::PARTS > companion::MAX_PARTS {
-            std::process::abort();
-        }
-        Self { head: self.head, types: PhantomData }
-    }
-}
-
-impl<T, E> Drop for Producer<T, E> {
-    #[inline]
-    fn drop(&mut self) {
+    /// The end of a resolver that is not the last one, or leaves its promise to itself, or has a companion.
+    #[inline(never)]
+    fn let_go(&mut self) {
         self.head().life.look();
-        // ORDERING: Acquire: if ours is the only resolver, what the others did happened before. Otherwise AcqRel, as in
-        // `Arc`.
+        // ORDERING: Acquire, as above. Otherwise AcqRel, as in `Arc`.
         let now = self.head().aux.load(Ordering::Acquire);
         #[cfg(not(thenable_plant = "m04_resolvers_torn"))]
         let last = now == 1
@@ -366,6 +353,30 @@ impl<T, E> Drop for Producer<T, E> {
         }
         // SAFETY: the last resolver owns the producer share.
         unsafe { node::release_producer(self.head.as_ptr()) };
+    }
+}
+
+impl<T, E> Clone for Producer<T, E> {
+    fn clone(&self) -> Self {
+        // ORDERING: Relaxed, as in `Arc`.
+        let before = self.head().aux.fetch_add(1, Ordering::Relaxed);
+        if before & companion::PARTS > companion::MAX_PARTS {
+            std::process::abort();
+        }
+        Self { head: self.head, types: PhantomData }
+    }
+}
+
+impl<T, E> Drop for Producer<T, E> {
+    #[inline]
+    fn drop(&mut self) {
+        // ORDERING: Acquire: if ours is the only resolver, what the others did happened before.
+        if self.head().aux.load(Ordering::Acquire) == 1 && !self.head().state().is_open() {
+            // SAFETY: the last resolver owns the producer share; the promise is decided, and so, as nobody else is left to do
+            // it, settled.
+            return unsafe { node::release_producer(self.head.as_ptr()) };
+        }
+        self.let_go();
     }
 }
 
