@@ -144,9 +144,9 @@ case $mode in
         if [ -s "$results/left" ] && command -v python3 >/dev/null; then (models); fi
         ;;
     process)
-        # The other way round: these notice three times as many as the unit tests, and take as long.
-        stage 1 --test process
-        stage 2 --lib
+        # Where a worker does not answer, a test of the second stage waits for its limit: the first one sees most of that.
+        stage 1 --lib
+        stage 2 --test process
         stage 3 --test it -- "${quick[@]}"
         ;;
     rest)
