@@ -204,7 +204,7 @@ impl Head {
         self.consumer_claim() != Claim::Shared
     }
 
-    /// What the caller, who is a consumer, may do with the outcome of the settled promise.
+    /// What the caller, who is a consumer, may do with the outcome, if a look at the word that comes later finds it settled.
     #[inline(always)]
     pub(super) fn consumer_claim(&self) -> Claim {
         // ORDERING: Acquire pairs with the Release of the others' `release`: what they did with the promise happened
@@ -308,7 +308,7 @@ const fn is_too_many(refs: u32) -> bool {
     refs & COUNT > COUNT / 2
 }
 
-/// What a consumer of a settled promise may do.
+/// What a consumer may do with a settled promise.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
     /// It is the only consumer, and no producer is left.

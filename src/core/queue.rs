@@ -95,11 +95,11 @@ impl JobQueue {
         assert_eq!(self.owner, thread_number(), "an event loop stays on its thread");
     }
 
-    /// Appends a job where nothing else is to be done: the loop is awake, and no job came from elsewhere. False: nothing
-    /// happened, and [`push_local`](JobQueue::push_local) is the one to ask.
+    /// Appends a job where nothing else is to be done: the queue is open, its loop awake, and no job came from elsewhere.
+    /// False: nothing happened, and [`push_local`](JobQueue::push_local) is the one to ask.
     ///
     /// # Safety
-    /// As [`JobQueue::push_local`].
+    /// On the owner thread; the caller owns the reaction and hands it over if this is true.
     #[inline(always)]
     pub(super) unsafe fn push_quickly(&self, reaction: *mut Reaction) -> bool {
         // ORDERING: Relaxed, as in `push_local`.

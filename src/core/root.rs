@@ -326,7 +326,8 @@ impl<T, E> Producer<T, E> {
     #[inline(never)]
     fn let_go(&mut self) {
         self.head().life.look();
-        // ORDERING: Acquire, as above. Otherwise AcqRel, as in `Arc`.
+        // ORDERING: Acquire: if ours is the only resolver, what the others did happened before. Otherwise AcqRel, as in
+        // `Arc`.
         let now = self.head().aux.load(Ordering::Acquire);
         #[cfg(not(thenable_plant = "m04_resolvers_torn"))]
         let last = now == 1
@@ -370,7 +371,7 @@ impl<T, E> Clone for Producer<T, E> {
 impl<T, E> Drop for Producer<T, E> {
     #[inline]
     fn drop(&mut self) {
-        // ORDERING: Acquire: if ours is the only resolver, what the others did happened before.
+        // ORDERING: Acquire, as in `let_go`.
         if self.head().aux.load(Ordering::Acquire) == 1 && !self.head().state().is_open() {
             // SAFETY: the last resolver owns the producer share; the promise is decided, and so, as nobody else is left to do
             // it, settled.

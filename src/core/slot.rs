@@ -312,8 +312,9 @@ unsafe fn take_any<T, E>(head: *mut Head, and_producer: bool, claim: Claim, word
 /// The caller owns a consumer share of a live promise of these types.
 #[inline]
 pub(super) unsafe fn take_unseen<T>(head: *mut Head) -> Option<T> {
-    // The claim first, as in `take`.
-    // SAFETY: alive by the caller's share. A fulfilled promise of one consumer and without a producer is the caller's alone.
+    // The claim first: the word is final if there is no producer (which nobody becomes) and no hub (through which it could be
+    // cancelled, also one that nobody will settle), and that is what a look says that comes later.
+    // SAFETY: alive by the caller's share. A fulfilled promise of one consumer, without a producer or a hub, is the caller's alone.
     unsafe {
         let whole = (*head).consumer_claim() == Claim::Whole && (*head).state() == Word::FULFILLED;
         whole.then(|| take_whole(head))

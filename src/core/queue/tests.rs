@@ -70,6 +70,21 @@ fn jobs_run_in_order_wherever_they_came_from() {
     assert_eq!((ran, here.take()), (9, (0, (0..9).collect())));
 }
 
+/// A closed queue is nobody's current one; should it be made so again, it takes no job either.
+#[test]
+fn a_closed_queue_takes_no_job_on_its_own_thread() {
+    let here = Loop::new();
+    here.queue.close();
+    let lives = Arc::new(());
+    let held = lives.clone();
+    {
+        let _current = place::Entered::new(here.queue.clone());
+        job::post(here.queue.id(), move || drop(held));
+    }
+    assert_eq!(Arc::strong_count(&lives), 1, "what it captured was dropped");
+    assert!(here.queue.is_empty() && !here.queue.run_next());
+}
+
 #[test]
 fn a_watched_job_says_where_its_handler_was_registered() {
     let here = Loop::new();
