@@ -1,8 +1,9 @@
 //! The consumer's side: one handle is one pointer, and one consumer share.
 
 use super::cancel::{self, CancelTarget, Canceller};
+use super::headstart;
 use super::hub::{self, Cloners, Name};
-use super::node::{Head, Site, release_handle};
+use super::node::{Claim, Head, Site, release_handle};
 use super::notice::{self, Watch};
 use super::place::PlaceId;
 use super::slot::{self, Look};
@@ -212,6 +213,8 @@ impl<T, E> Handle<T, E> {
             };
             // SAFETY: alive by our share.
             if unsafe { (*head).state().is_settled() } {
+                // SAFETY: as above.
+                headstart::give_to_resolver(|| unsafe { (*head).consumer_claim() == Claim::Outcome });
                 return Poll::Ready(Some(self.take()));
             }
             // The old waker is ours while foreign code runs; should that panic, it is dropped.

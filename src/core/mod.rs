@@ -85,6 +85,7 @@ mod derived;
 mod gather;
 mod guarded;
 mod handle;
+mod headstart;
 mod hub;
 mod job;
 mod life;

@@ -8,6 +8,7 @@
 //! replaces `ARMED`, by a job or to tell other news, wakes the loop. All of these are read-modify-writes of one word, and so
 //! either the loop sees what came or its bringer sees the loop asleep: no wake-up is lost, and none is doubled.
 
+use super::headstart;
 use super::place::{self, PlaceId};
 use super::reaction::Reaction;
 use super::trampoline::{self, Work};
@@ -57,10 +58,6 @@ unsafe impl Sync for JobQueue {}
 
 const CLOSED: *mut Reaction = ptr::without_provenance_mut(1);
 const ARMED: *mut Reaction = ptr::without_provenance_mut(2);
-
-/// How long a loop that has caught up with those who feed it leaves them alone: about half a microsecond. Neck and neck they
-/// would take the same cache lines from each other with every job, which costs all of them more than the start does.
-const FEEDERS_START_SPINS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 32 };
 
 /// An inbox that holds a job.
 #[inline(always)]
@@ -258,9 +255,7 @@ impl JobQueue {
             return None;
         }
         if was_fed {
-            for _ in 0..FEEDERS_START_SPINS {
-                std::hint::spin_loop();
-            }
+            headstart::give();
         }
         self.collect();
         // SAFETY: on the owner thread.
