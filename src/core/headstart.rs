@@ -52,6 +52,10 @@ fn give_to_other(is_there: impl Fn() -> bool) {
 #[cfg(all(test, not(any(loom, shuttle, miri))))]
 mod tests {
     use super::*;
+    use crate::core::pending;
+    use crate::error::Rejection;
+    use std::panic::Location;
+    use std::task::{Context, Waker};
 
     /// How often it is looked whether a resolver, which goes after so many looks, is there.
     fn looks(goes_after: u32) -> u32 {
@@ -75,5 +79,24 @@ mod tests {
             assert!((0..LEFT_OUT).all(|_| looks(u32::MAX) == 1));
         }
         assert_eq!(looks(7), 8);
+    }
+
+    #[test]
+    fn an_await_of_a_settled_promise_waits_for_its_resolver_only() {
+        let awaits = || {
+            let mut context = Context::from_waker(Waker::noop());
+            let (mut handle, producer) = pending::<u64, Rejection>(Location::caller());
+            assert!(handle.poll(&mut context).is_pending());
+            assert_eq!(LEFT.get(), 0);
+            assert!(producer.settle(Ok(1)).is_ok());
+            let mut clone = handle.clone_with(u64::clone, Rejection::clone);
+            assert!(handle.poll(&mut context).is_ready());
+            drop(handle);
+            assert_eq!(LEFT.get(), 0, "there was another consumer");
+            assert!(clone.poll(&mut context).is_ready());
+            assert_eq!(LEFT.get(), LEFT_OUT);
+            drop(producer);
+        };
+        assert!(std::thread::spawn(awaits).join().is_ok());
     }
 }
