@@ -132,13 +132,16 @@ fn a_closed_socket_is_a_death() {
 fn an_idle_worker_that_closes_its_socket_may_come_to_its_end() {
     within(|| {
         let folder = fresh("last-words");
-        let words = folder.join("words");
-        let done = r"printf '\000\000\000\000\005\001\000\000\000' >&0";
-        let text = format!("hello; take 9; start; {done}; exec </dev/null; sleep 0.2; echo >{}", words.display());
-        let pool = script(&text).build().unwrap();
-        pool.submit_job(nothing, ()).wait().unwrap();
-        eventually("it is gone", || pool.worker_ids().is_empty() && zombies() == 0);
-        assert!(words.exists(), "it was not killed before");
+        // With bytes that it has not read its end is an error, without any the end of the stream.
+        for (name, read) in [("reset", "take 9"), ("closed", "dd bs=4096 count=1 <&0 >/dev/null 2>&1")] {
+            let words = folder.join(name);
+            let done = r"printf '\000\000\000\000\005\001\000\000\000' >&0";
+            let text = format!("hello; {read}; start; {done}; exec </dev/null; sleep 0.2; echo >{}", words.display());
+            let pool = script(&text).build().unwrap();
+            pool.submit_job(nothing, ()).wait().unwrap();
+            eventually("it is gone", || pool.worker_ids().is_empty() && zombies() == 0);
+            assert!(words.exists(), "{name}: it was not killed before");
+        }
         let _ = std::fs::remove_dir_all(folder);
     });
 }
