@@ -1,14 +1,13 @@
 //! A head start for the threads that feed this one.
 //!
 //! Who has caught up with another thread and goes on with it neck and neck takes the same cache lines from it again and again,
-//! and goes to sleep only to be woken at once, which costs both more than a pause of about half a microsecond does: after it
-//! there is enough to do for a while.
+//! and goes to sleep only to be woken at once, which costs both more than a pause does: after it there is enough to do for a while.
 
 use crate::primitive::thread_local_value;
 use std::cell::Cell;
 use std::hint::spin_loop;
 
-/// About half a microsecond. None where a model checker decides who is ahead.
+/// About half a microsecond to a whole one. None where a model checker decides who is ahead.
 const SPINS: u32 = if cfg!(any(loom, shuttle, miri)) { 0 } else { 32 };
 /// After a wait in vain the next so many are left out.
 const LEFT_OUT: u32 = 1024;

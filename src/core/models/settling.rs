@@ -225,6 +225,15 @@ fn loom_m04_last_resolver_dropped() {
         settling.join();
         assert_eq!(promise.peek().unwrap().unwrap().kind, 7);
     });
+    check("m04 two resolvers of a settled promise", Threads::Two, || {
+        let (promise, first) = kit::pending();
+        let second = first.clone();
+        first.settle(Ok(Token::new(7))).unwrap();
+        drop(promise);
+        let dropping = spawn(move || drop(first));
+        drop(second);
+        dropping.join();
+    });
 }
 
 #[test]
