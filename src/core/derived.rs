@@ -264,7 +264,7 @@ unsafe fn publish_derived(head: *mut Head, rejected: bool) -> bool {
             node::retire(head);
             return true;
         }
-        let Some(replaced) = node::publish(head, rejected) else { return false };
+        let Some(replaced) = node::publish(head, word, rejected) else { return false };
         if !replaced.has_hub() && !replaced.reaction().is_null() {
             let child = replaced.reaction();
             if (*child).head.vtable.kind != Kind::Waker {

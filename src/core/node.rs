@@ -459,16 +459,17 @@ pub(super) unsafe fn retire(head: *mut Head) {
 }
 
 /// Sets the word to settled unless somebody else did. The returned word is the one replaced: its reactions are the
-/// caller's to deliver.
+/// caller's to deliver. What it is expected to be is a guess: to look costs a few nanoseconds where the word has just been
+/// exchanged.
 ///
 /// # Safety
 /// The caller holds a share, and has written the outcome into the slot.
 #[must_use = "the replaced word holds the reactions"]
-pub(super) unsafe fn publish(head: *mut Head, rejected: bool) -> Option<Word> {
+pub(super) unsafe fn publish(head: *mut Head, expected: Word, rejected: bool) -> Option<Word> {
     // SAFETY: alive by the caller's share.
     let head = unsafe { &*head };
     head.untrack();
-    let mut now = head.state();
+    let mut now = expected;
     loop {
         if now.is_settled() {
             return None;

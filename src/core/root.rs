@@ -159,23 +159,24 @@ impl<T, E> Producer<T, E> {
         unsafe { self.head.as_ref() }
     }
 
-    /// Claims the right to decide. False: somebody has it.
-    fn claim(&self) -> bool {
+    /// Claims the right to decide, and says what the word is now. None: somebody has it.
+    fn claim(&self) -> Option<Word> {
         let mut now = self.head().state();
         while now.is_open() {
             match self.head().exchange(now, now.decided()) {
-                Ok(()) => return true,
-                Err(_) if cfg!(thenable_plant = "m03_two_claims") => return true,
+                Ok(()) => return Some(now.decided()),
+                Err(_) if cfg!(thenable_plant = "m03_two_claims") => return Some(now.decided()),
                 Err(other) => now = other,
             }
         }
-        false
+        None
     }
 
-    /// Publishes what the claim's owner wrote into the slot. False: it was cancelled meanwhile.
-    fn publish(&self, rejected: bool) -> bool {
+    /// Publishes what the claim's owner wrote into the slot; the word is probably still the one given. False: it was cancelled
+    /// meanwhile.
+    fn publish(&self, expected: Word, rejected: bool) -> bool {
         // SAFETY: a live promise, whose slot was written under the claim.
-        let Some(replaced) = (unsafe { node::publish(self.head.as_ptr(), rejected) }) else { return false };
+        let Some(replaced) = (unsafe { node::publish(self.head.as_ptr(), expected, rejected) }) else { return false };
         // SAFETY: the word that was replaced; our share keeps the promise.
         unsafe { reaction::deliver(replaced) };
         true
@@ -183,15 +184,13 @@ impl<T, E> Producer<T, E> {
 
     #[inline]
     pub(crate) fn settle(&self, outcome: Result<T, E>) -> Result<(), Result<T, E>> {
-        if !self.claim() {
-            return Err(outcome);
-        }
+        let Some(claimed) = self.claim() else { return Err(outcome) };
         let head = self.head.as_ptr();
         // SAFETY: under the claim the slot is ours, and it holds the pending record.
         let created_at = unsafe { slot::pending_site::<T, E>(head) };
         // SAFETY: as above.
         let rejected = unsafe { slot::write_outcome(head, created_at, outcome) };
-        if self.publish(rejected) {
+        if self.publish(claimed, rejected) {
             return Ok(());
         }
         let word = if rejected { Word::REJECTED } else { Word::FULFILLED };
@@ -205,7 +204,7 @@ impl<T, E> Producer<T, E> {
 
     /// Rejects with a fault, which becomes the reason where it is delivered. False: refused.
     pub(crate) fn fault(&self, fault: Fault) -> bool {
-        self.claim() && self.settle_claimed(fault)
+        self.claim().is_some_and(|_| self.settle_claimed(fault))
     }
 
     /// The same for the owner of the claim.
@@ -215,7 +214,7 @@ impl<T, E> Producer<T, E> {
         let site = unsafe { slot::pending_site::<T, E>(head) };
         // SAFETY: as above.
         unsafe { slot::write_fault::<T, E>(head, site, fault) };
-        if self.publish(true) {
+        if self.publish(self.head().state(), true) {
             return true;
         }
         // SAFETY: cancelled meanwhile; the slot is ours and is what we wrote.
@@ -238,7 +237,7 @@ impl<T, E> Producer<T, E> {
                 let site = unsafe { slot::pending_site::<T, E>(head) };
                 // SAFETY: under the claim.
                 let rejected = unsafe { slot::write_outcome(head, site, outcome) };
-                if !self.publish(rejected) {
+                if !self.publish(self.head().state(), rejected) {
                     // SAFETY: cancelled meanwhile; the slot is ours and is what we wrote.
                     unsafe { slot::discard_outcome::<T, E>(head, rejected) };
                 }
@@ -256,7 +255,7 @@ impl<T, E> Producer<T, E> {
         T: Send + 'static,
         E: Send + 'static,
     {
-        if !self.claim() {
+        if self.claim().is_none() {
             return Err(promise);
         }
         match promise.into_share() {
@@ -342,7 +341,7 @@ impl<T, E> Producer<T, E> {
         if !last {
             return;
         }
-        if self.claim() {
+        if self.claim().is_some() {
             let head = self.head.as_ptr();
             // SAFETY: under the claim the slot is ours, and it holds the pending record.
             let created_at = unsafe { slot::pending_site::<T, E>(head) };
