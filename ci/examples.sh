@@ -9,8 +9,8 @@ export LC_ALL=C
 # What they print is written down beside them.
 written=(tour ring state_machine three_tasks two_futures)
 
-cargo build --release --example checksums "${written[@]/#/--example=}"
-checksums=$CARGO_TARGET_DIR/release/examples/checksums
+cargo build --example checksums "${written[@]/#/--example=}"
+checksums=$CARGO_TARGET_DIR/debug/examples/checksums
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -38,7 +38,7 @@ run() {
 for example in "${written[@]}"; do
     echo "$example: three times the lines of examples/$example.out"
     for _ in 1 2 3; do
-        run 0 "$CARGO_TARGET_DIR/release/examples/$example"
+        run 0 "$CARGO_TARGET_DIR/debug/examples/$example"
         diff -u "examples/$example.out" "$work/out"
         [ ! -s "$work/err" ] || fail "$example on standard error: $(cat "$work/err")"
     done
@@ -46,9 +46,9 @@ done
 
 for example in rayon tokio; do
     echo "$example: the lines of examples/$example.out"
-    cargo build --release --features "$example" --example "$example"
+    cargo build --features "$example" --example "$example"
     # On standard error is the message of the panic that it provokes.
-    run 0 "$CARGO_TARGET_DIR/release/examples/$example"
+    run 0 "$CARGO_TARGET_DIR/debug/examples/$example"
     diff -u "examples/$example.out" "$work/out"
 done
 
@@ -130,8 +130,8 @@ set -o pipefail
 [ ! -s "$work/err" ] || fail "after a broken pipe: $(cat "$work/err")"
 
 echo 'cpu_pools: each item once, in each of three ways'
-cargo build --release --features process --example cpu_pools
-cpu_pools=$CARGO_TARGET_DIR/release/examples/cpu_pools
+cargo build --features process --example cpu_pools
+cpu_pools=$CARGO_TARGET_DIR/debug/examples/cpu_pools
 run 0 "$cpu_pools" --iterations 1000000
 [ ! -s "$work/err" ] || fail "cpu_pools on standard error: $(cat "$work/err")"
 for item in $(seq 10); do echo "Item $item, result ${item}000000"; done | sort >"$work/expected"

@@ -16,7 +16,7 @@ pub(crate) fn is_child(test_name: &str) -> bool {
 pub(crate) fn run_child(test_name: &str, env: &[(&str, &str)]) -> Output {
     let binary = env::current_exe().expect("the path of the test binary");
     Command::new(binary)
-        .args([test_name, "--exact", "--nocapture", "--test-threads", "1"])
+        .args([test_name, "--exact", "--include-ignored", "--nocapture", "--test-threads", "1"])
         .env(ROLE, test_name)
         .envs(env.iter().copied())
         .stdin(Stdio::null())
