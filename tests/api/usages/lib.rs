@@ -1,5 +1,5 @@
 //! Usages that must compile as they stand. Nothing is run: `cargo check --tests` is the test.
-#![allow(dead_code, unused_variables, unreachable_code, clippy::all)]
+#![allow(dead_code, unused_imports, unused_mut, unused_variables, unreachable_code, clippy::all)]
 
 mod combinators;
 mod handlers;
