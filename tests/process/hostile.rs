@@ -92,6 +92,22 @@ fn an_idle_worker_that_speaks_is_replaced() {
 }
 
 #[test]
+fn a_worker_that_begins_an_earlier_job_again_is_replaced() {
+    within(|| {
+        let (read, done) =
+            ("dd bs=4096 count=1 <&0 >/dev/null 2>&1", r"printf '\000\000\000\000\005\001\000\000\000' >&0");
+        // It says of every job that it is its first.
+        let pool = script(&format!("hello; while true; do {read}; start; {done}; done")).build().unwrap();
+        pool.submit_job(nothing, ()).wait().unwrap();
+        let first = pool.worker_ids();
+        pool.submit_job(nothing, ()).wait().unwrap();
+        assert_ne!(pool.worker_ids(), first, "the second job is the first one of another worker");
+        kill(&pool);
+        eventually("no zombies", || zombies() == 0);
+    });
+}
+
+#[test]
 fn a_worker_that_never_reads_runs_into_the_time_limit() {
     within(|| {
         let pool = script("hello; sleep 100").job_timeout(Duration::from_millis(200)).build().unwrap();

@@ -25,11 +25,13 @@ fn settings_that_cannot_work() {
 }
 
 #[test]
-fn a_builder_shows_its_settings() {
+fn a_builder_and_a_pool_show_their_settings() {
     let text = format!("{:?}", pool(3).queue_limit(70).memory_limit(1 << 30).job_timeout(Duration::from_secs(5)));
     for setting in ["max_workers: Some(3)", "queue_limit: Some(70)", "memory_limit: Some(1073741824)", "5s"] {
         assert!(text.contains(setting), "{text}");
     }
+    let text = format!("{:?}", pool(3).build().unwrap());
+    assert!(text.contains("max_workers: 3") && text.contains("queued: 0"), "{text}");
 }
 
 #[test]

@@ -25,6 +25,32 @@ fn frames_survive_the_journey() {
 }
 
 #[test]
+fn a_setup_is_one_by_its_kind_and_by_its_version() {
+    let setup = Setup { frame_limit: 7, memory_limit: 0 };
+    let whole = read(&setup.encode(), 0).unwrap();
+    assert_eq!(Setup::decode(&Frame { kind: START, ..whole.clone() }), None);
+    let mut other = whole.clone();
+    *other.body.last_mut().unwrap() ^= 1;
+    assert_eq!(Setup::decode(&other), None);
+    for length in 0..whole.body.len() {
+        assert_eq!(
+            Setup::decode(&Frame { body: whole.body[..length].to_vec(), ..whole.clone() }),
+            None,
+            "{length} bytes"
+        );
+    }
+    assert_eq!(Setup::decode(&whole), Some(setup));
+}
+
+#[test]
+fn a_body_that_comes_in_one_piece_takes_no_more_than_its_size() {
+    let body = [7; 1001];
+    let bytes = begin(DONE, 7, &body, 0).unwrap();
+    let frame = read(&bytes, body.len()).unwrap();
+    assert_eq!((frame.body.len(), frame.body.capacity()), (body.len(), body.len()));
+}
+
+#[test]
 fn each_failure_arrives_as_it_was_sent() {
     let codec = |step| Fault::Codec { step, what: "f: why".into() };
     let faults = [
