@@ -42,6 +42,11 @@ fn garbage_instead_of_a_greeting() {
             let outcome = pool.submit_job(count_to, 1).wait();
             assert_fault!(outcome, Fault::NoWorker { what } if what.contains("not what a worker says"));
         }
+        // One that says why it is of no use.
+        let pool =
+            script(r"take $setup; printf '\003\000\000\000\014\000\000\000\000old' >&0; exit 1").build().unwrap();
+        let outcome = pool.submit_job(count_to, 1).wait();
+        assert_fault!(outcome, Fault::NoWorker { what } if what.contains("old") && !what.contains("not what a worker says"));
         eventually("no zombies", || zombies() == 0);
     });
 }

@@ -95,6 +95,16 @@ fn the_queue_has_a_limit_in_jobs_and_in_bytes() {
         assert_fault!(bytes.submit_job(twice, text(200)).wait(), Fault::TooManyBytes { limit: 1000 });
         assert_eq!(running.wait().unwrap(), 300);
         assert_eq!(Promise::all(fits).wait().unwrap().iter().map(String::len).sum::<usize>(), 1800);
+        // What has left the queue, started or taken back, has left its room.
+        for _ in 0..3 {
+            let running = bytes.submit_job(sleep, 50);
+            eventually("it runs", || bytes.stats().running == 1);
+            let (started, taken_back) = (bytes.submit_job(twice, text(500)), bytes.submit_job(twice, text(450)));
+            let _ = taken_back.cancel("not needed");
+            let other = bytes.submit_job(twice, text(450));
+            running.wait().unwrap();
+            assert_eq!((started.wait().unwrap().len(), other.wait().unwrap().len()), (1000, 900));
+        }
         // A job that has the queue for itself has room.
         assert_eq!(bytes.submit_job(twice, text(5000)).wait().unwrap().len(), 10_000);
     });

@@ -106,6 +106,23 @@ fn cancelling_a_running_job_kills_it_and_a_queued_one_is_taken_back() {
 }
 
 #[test]
+fn a_queued_job_that_is_taken_back_leaves_the_running_one_alone() {
+    within(|| {
+        let pool = pool(1).build().unwrap();
+        let worker = pool.submit_job(pid, ()).wait().unwrap();
+        let running = pool.submit_job(sleep, 200);
+        eventually("it runs", || pool.stats().running == 1);
+        let queued = pool.submit_job(count_to, 1);
+        let stats = pool.stats();
+        assert_eq!((stats.workers, stats.idle, stats.running, stats.queued), (1, 0, 1, 1));
+        let _ = queued.cancel("not needed");
+        assert_eq!(running.wait().unwrap(), 200);
+        assert_eq!(pool.submit_job(pid, ()).wait().unwrap(), worker);
+        eventually("it is idle", || pool.stats().idle == 1 && pool.stats().running == 0);
+    });
+}
+
+#[test]
 fn too_much_memory_ends_the_job() {
     within(|| {
         let pool = pool(1).memory_limit(256 << 20).build().unwrap();
@@ -149,5 +166,6 @@ fn a_worker_is_replaced_after_so_many_jobs() {
         assert_eq!(ids, [a, a, a, b, b, b, c, c, c]);
         assert_eq!(BTreeSet::from([a, b, c]).len(), 3);
         eventually("they have exited", || ![a, b, c].into_iter().any(alive));
+        eventually("the pool knows it", || pool.worker_ids().is_empty() && pool.stats().workers == 0);
     });
 }
