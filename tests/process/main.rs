@@ -13,6 +13,7 @@ mod input;
 mod jobs;
 mod limits;
 mod seeds;
+mod strangers;
 mod support;
 mod workers;
 
