@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::stream::{FusedStream, Stream, StreamExt};
 use thenable::{
     AbortController, AbortSignal, CancelOutcome, EventLoop, Fault, Job, Promise, Rejection, Result, Retry, WaitFor,
     as_settled, delay, interval, wait_for, wait_for_within,
@@ -284,7 +284,7 @@ fn to_wait_for_nothing_takes_no_time() {
             }
         }
         let settled = as_settled([Promise::resolve(1), Promise::resolve(2)]);
-        assert_eq!(futures::Stream::size_hint(&settled), (2, Some(2)));
+        assert_eq!(Stream::size_hint(&settled), (2, Some(2)));
         assert_eq!(settled.into_blocking().size_hint(), (2, Some(2)));
     });
 }
@@ -298,6 +298,21 @@ fn a_wait_that_is_over_leaves_no_timer() {
         event_loop.run_until_idle().unwrap();
         assert_eq!(event_loop.handle().now() - start, 2 * SEC);
     });
+}
+
+#[test]
+fn as_settled_knows_how_many_are_left() {
+    let two = || as_settled([Promise::resolve(1), Promise::resolve(2)]);
+    let mut settled = two();
+    for left in [2, 1, 0] {
+        assert_eq!(Stream::size_hint(&settled), (left, Some(left)));
+        assert_eq!(settled.is_terminated(), left == 0);
+        assert_eq!(futures::executor::block_on(settled.next()).is_some(), left > 0);
+    }
+    let mut blocking = two().into_blocking();
+    assert_eq!(blocking.size_hint(), (2, Some(2)));
+    assert_eq!(blocking.next().unwrap().unwrap(), 1);
+    assert_eq!(blocking.size_hint(), (1, Some(1)));
 }
 
 #[test]

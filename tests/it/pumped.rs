@@ -174,3 +174,26 @@ fn a_frame_ends_in_time_and_says_that_there_is_more() {
     assert_eq!(done.load(SeqCst), 5);
     assert!(!event_loop.run_ready(FRAME));
 }
+
+#[test]
+fn a_frame_that_has_time_ends_when_nothing_is_left() {
+    watchdog(LIMIT, || {
+        let event_loop = EventLoop::new();
+        let handle = event_loop.handle();
+        let steps = Arc::new(AtomicUsize::new(0));
+        // Each task is ready again after each of its steps, and leaves a job.
+        for _ in 0..3 {
+            let (handle_of_task, steps) = (handle.clone(), steps.clone());
+            let task = async move {
+                for _ in 0..10 {
+                    drop(handle_of_task.call_soon(count(&steps)));
+                    smol::future::yield_now().await;
+                }
+                thenable::Ok(())
+            };
+            handle.spawn(task).mark_handled();
+        }
+        assert!(!event_loop.run_ready(LIMIT), "one call does all of it");
+        assert_eq!(steps.load(SeqCst), 30);
+    });
+}

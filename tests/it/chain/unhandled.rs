@@ -4,6 +4,7 @@
 
 use std::sync::{Mutex, Once};
 use std::thread;
+use std::time::Duration;
 
 use thenable::{CancelOutcome, EventLoop, Fault, Promise, Rejection};
 
@@ -219,4 +220,23 @@ fn a_strict_loop_returns_it_instead() {
         event_loop.run_until_idle().unwrap();
         drop(current);
     });
+}
+
+#[test]
+fn a_loop_that_is_not_strict_reports_it_and_returns_the_outcome() {
+    collect();
+    watchdog(LIMIT, || {
+        let event_loop = EventLoop::new();
+        let outcome = event_loop.run(async {
+            drop(reject("lenient").map(|n| n + 1));
+            thenable::delay(Duration::from_millis(1)).await?;
+            thenable::Ok(3)
+        });
+        assert_eq!(outcome.unwrap(), 3);
+        drop(reject("lenient too"));
+        event_loop.run_until_idle().unwrap();
+    });
+    for text in ["lenient", "lenient too"] {
+        assert_eq!(reported(text).len(), 1, "{text}");
+    }
 }
