@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
-use thenable::{CancelOutcome, Executor, ExecutorExt, ThreadPool};
+use thenable::{CancelOutcome, EventLoop, Executor, ExecutorExt, Promise, ThreadPool};
 
 use super::{cancel_reason, held_up, until_aborted};
 use crate::support::{LIMIT, Ledger, watchdog};
@@ -41,6 +42,36 @@ fn it_is_taken_out_whatever_the_pool_is_wrapped_in() {
             assert_eq!(cancel_reason(&job.wait()), "not needed");
         }
         hold.release();
+    });
+}
+
+/// A handler is on its way to the pool when its promise is cancelled.
+#[test]
+fn a_handler_that_waits_for_a_thread_does_not_run_when_it_is_cancelled() {
+    watchdog(LIMIT, || {
+        let ledger = Ledger::default();
+        let (pool, hold) = held_up(8);
+        let ran = Arc::new(AtomicUsize::new(0));
+        let (token, count) = (ledger.token(), ran.clone());
+        let handled = EventLoop::new()
+            .run(async {
+                let value = ledger.token();
+                let handled = Promise::resolve(value).on(&pool).map(move |_| {
+                    let _owned = token;
+                    count.fetch_add(1, SeqCst);
+                });
+                // Its turn of the loop, which hands it to the pool.
+                thenable::delay(Duration::from_millis(1)).await?;
+                assert_eq!(pool.stats().queued, 1);
+                handled.cancel("not needed");
+                thenable::Ok(handled)
+            })
+            .unwrap();
+        hold.release();
+        assert_eq!(cancel_reason(&handled.wait()), "not needed");
+        assert_eq!(pool.submit(|| 5).wait().unwrap(), 5, "behind it in the queue");
+        assert_eq!(ran.load(SeqCst), 0);
+        ledger.assert_balanced("the handler and the value");
     });
 }
 
