@@ -192,9 +192,6 @@ impl Decoder {
         }
         let missing = length - self.body.len();
         let (part, rest) = input.split_at(missing.min(input.len()));
-        if self.body.capacity() == 0 {
-            self.body.reserve_exact(part.len());
-        }
         self.body.extend_from_slice(part);
         *input = rest;
         if part.len() < missing {
