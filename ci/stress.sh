@@ -110,6 +110,6 @@ m09_count_torn 1000000 clone, drop/drop
 m14_looked_before_armed 300000 call_soon/loop sleeps
 m15_closed_takes_jobs 100000 settle/loop closes
 m21_late_returns_lost 20000 thread ends/its blocks are freed
-m21_orphan_torn 20000 thread ends/its blocks are freed
+m21_orphan_torn 60000 thread ends/its blocks are freed
 END
 exit $bad
