@@ -22,6 +22,6 @@ export THENABLE_MODEL_PROGRAMS=${THENABLE_MODEL_PROGRAMS:-2000}
 export THENABLE_TIME_SCALE=${THENABLE_TIME_SCALE:-4}
 report=(--summary-only)
 [ "${1:-}" != --html ] || report=(--html)
-# Unit tests and models count as the library otherwise.
-cargo llvm-cov --all-features --lib --test it --test model --test children --test foreign_pools --test process "${report[@]}" \
+# Unit tests and models count as the library otherwise; a worker that was killed leaves half a file.
+cargo llvm-cov --failure-mode all --all-features --lib --test it --test model --test children --test foreign_pools --test process "${report[@]}" \
     --ignore-filename-regex '(/tests?/|/tests\.rs|/models/|budgets\.rs)'
