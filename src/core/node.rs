@@ -459,8 +459,8 @@ pub(super) unsafe fn retire(head: *mut Head) {
 }
 
 /// Sets the word to settled unless somebody else did. The returned word is the one replaced: its reactions are the
-/// caller's to deliver. What it is expected to be is a guess: to look costs a few nanoseconds where the word has just been
-/// exchanged.
+/// caller's to deliver. `expected` is a word that it has had lately, probably the one of now: to look again costs a few
+/// nanoseconds where the word has just been exchanged.
 ///
 /// # Safety
 /// The caller holds a share, and has written the outcome into the slot.

@@ -1,6 +1,6 @@
 //! Counts of handles that would overflow: the process must end before memory is freed under a live handle, as with `Arc`.
 //!
-//! There is no way to begin near the limit, so these count up to it: a quarter of a minute each, and a second with the optimizer.
+//! There is no way to begin near the limit, so these count up to it: a quarter of a minute each without the optimizer.
 
 use std::process::Output;
 

@@ -12,6 +12,7 @@ use crate::support::{command, within};
 const SETUP: u8 = 1;
 const JOB: u8 = 2;
 const HELLO: u8 = 3;
+const START: u8 = 4;
 const FAILED: u8 = 12;
 
 fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -68,7 +69,7 @@ fn a_worker_says_what_it_does_not_understand_and_exits() {
         refused(&frame(JOB, b"\x01\x00f"), &[FAILED], "different versions");
         refused(&[&setup[..], &frame(77, b"\x01\x00f")].concat(), &[HELLO, FAILED], "the unknown kind 77");
         // Of a job its beginning is said before its name is looked at.
-        refused(&[&setup[..], &frame(JOB, b"\x09\x00f")].concat(), &[HELLO, 4, FAILED], "cannot be read");
+        refused(&[&setup[..], &frame(JOB, b"\x09\x00f")].concat(), &[HELLO, START, FAILED], "cannot be read");
         refused(&[&setup[..], &[0xff; 9]].concat(), &[HELLO, FAILED], "1000 bytes");
     });
 }

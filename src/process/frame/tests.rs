@@ -43,14 +43,6 @@ fn a_setup_is_one_by_its_kind_and_by_its_version() {
 }
 
 #[test]
-fn a_body_that_comes_in_one_piece_takes_no_more_than_its_size() {
-    let body = [7; 1001];
-    let bytes = begin(DONE, 7, &body, 0).unwrap();
-    let frame = read(&bytes, body.len()).unwrap();
-    assert_eq!((frame.body.len(), frame.body.capacity()), (body.len(), body.len()));
-}
-
-#[test]
 fn each_failure_arrives_as_it_was_sent() {
     let codec = |step| Fault::Codec { step, what: "f: why".into() };
     let faults = [
