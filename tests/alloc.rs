@@ -6,7 +6,9 @@ mod counting;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use counting::{BLOCKS, BYTES};
+use counting::BLOCKS;
+#[cfg(thenable_no_reuse)]
+use counting::BYTES;
 use thenable::{EventLoop, ExecutorExt, Promise, Resolver, ThreadPool};
 
 /// Heap blocks that this thread asks for during `f`.
@@ -301,82 +303,4 @@ fn a_warm_thread_asks_for_nothing() {
     };
     let idle = usually(|| blocks(|| while event_loop.run_ready(std::time::Duration::from_secs(1)) {}));
     assert_eq!(usually(|| blocks(cycle)), idle, "as much as the loop's turns alone");
-}
-
-/// What a thread keeps while it sleeps, and the loop's own.
-const KEPT_BYTES: isize = 2 << 20;
-/// What a busy thread keeps beside that.
-const KEPT_AT_WORK: isize = if PAGES { 64 << 20 } else { 0 };
-
-#[test]
-fn memory_is_given_back() {
-    let before = BYTES.get();
-    let left = || BYTES.get() - before;
-    let event_loop = warm_loop();
-    for count in [300_000, 2_000_000] {
-        let mut promises: Vec<_> = (0..count as u64).map(Promise::<u64, u64>::fulfilled).collect();
-        assert!(left() > count as isize * 40);
-        // Dropped in an order that has nothing to do with where they lie.
-        for n in 0..promises.len() {
-            promises.swap(n, (n * 7919) % count);
-        }
-        drop(promises);
-        assert!(left() < KEPT_AT_WORK + KEPT_BYTES, "{} bytes are left of {count} promises", left());
-    }
-    // A chain, and what a chain of handlers leaves behind.
-    let mut sum = Promise::<u64>::resolve(0);
-    {
-        let _current = event_loop.enter();
-        for _ in 0..300_000 {
-            sum = sum.map(|n| n + 1);
-        }
-    }
-    assert_eq!(event_loop.run(sum).ok(), Some(300_000));
-    assert!(left() < KEPT_AT_WORK + KEPT_BYTES, "{} bytes are left of a chain", left());
-    // The loop sleeps.
-    event_loop.run(thenable::delay(std::time::Duration::from_millis(20))).unwrap();
-    assert!(left() < KEPT_BYTES, "{} bytes are left of a loop that has slept", left());
-}
-
-/// Also what was made before its first use of anything else of the library.
-#[test]
-fn a_thread_that_ends_gives_all_of_it_back() {
-    let left = std::thread::spawn(|| {
-        /// Dropped after the library's own thread-locals, which began later.
-        struct Last(std::sync::mpsc::Sender<isize>);
-        impl Drop for Last {
-            fn drop(&mut self) {
-                let _ = self.0.send(BYTES.get());
-            }
-        }
-        thread_local! {
-            static LAST: std::cell::OnceCell<Last> = const { std::cell::OnceCell::new() };
-        }
-        let (send, receive) = std::sync::mpsc::channel();
-        assert!(LAST.try_with(|last| last.set(Last(send)).is_ok()).unwrap());
-        let promises: Vec<_> = (0..100_000_u64).map(Promise::<u64, u64>::fulfilled).collect();
-        drop(promises);
-        receive
-    });
-    let left = left.join().unwrap().recv().unwrap();
-    // The channel's own block.
-    assert!(left < 4096, "{left} bytes are left of a thread that has ended");
-}
-
-/// What is freed elsewhere comes back to the thread that made it.
-#[cfg(not(thenable_no_reuse))]
-#[test]
-fn memory_that_other_threads_free_is_given_back_when_the_loop_sleeps() {
-    let event_loop = warm_loop();
-    let mut promises: Vec<Option<Promise<u64, u64>>> = (0..100_000).map(|_| None).collect();
-    let before = BYTES.get();
-    promises.iter_mut().for_each(|place| *place = Some(Promise::fulfilled(1)));
-    assert!(BYTES.get() - before > 100_000 * 30);
-    std::thread::scope(|scope| {
-        for half in promises.chunks_mut(50_000) {
-            scope.spawn(|| half.iter_mut().for_each(|place| *place = None));
-        }
-    });
-    event_loop.run(thenable::delay(std::time::Duration::from_millis(20))).unwrap();
-    assert!(BYTES.get() - before < KEPT_BYTES, "{} bytes are left", BYTES.get() - before);
 }

@@ -1,6 +1,6 @@
 //! `all`: every value, or the first reason.
 
-use crate::core::{Collect, gather};
+use crate::core::{Collect, gather, large_vec};
 use crate::{Fault, Promise};
 use std::ops::ControlFlow;
 use std::panic::Location;
@@ -35,7 +35,7 @@ impl<T, E> All<T, E> {
         match self.failed {
             Some(reason) => Err(reason),
             None => {
-                let mut values = Vec::with_capacity(self.values.len());
+                let mut values = large_vec(self.values.len());
                 values.extend(self.values.into_iter().flatten());
                 Ok(values)
             }

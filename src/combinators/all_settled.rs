@@ -1,6 +1,6 @@
 //! `all_settled`: every outcome.
 
-use crate::core::{Collect, gather};
+use crate::core::{Collect, gather, large_vec};
 use crate::{Fault, Promise};
 use std::ops::ControlFlow;
 use std::panic::Location;
@@ -27,7 +27,7 @@ where
     }
 
     fn finish(self, _rest: &mut dyn Iterator<Item = (usize, Promise<T, E>)>) -> Result<Vec<Result<T, E>>, E> {
-        let mut outcomes = Vec::with_capacity(self.outcomes.len());
+        let mut outcomes = large_vec(self.outcomes.len());
         outcomes.extend(self.outcomes.into_iter().flatten());
         Ok(outcomes)
     }

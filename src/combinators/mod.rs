@@ -36,7 +36,7 @@ pub use retry::Retry;
 pub use scope::{Scope, scope};
 pub use wait_for::{WaitFor, Waited, wait_for, wait_for_within};
 
-use crate::core::Site;
+use crate::core::{Site, large_vec};
 use crate::error::panic;
 use crate::primitive::sync::{Mutex, MutexGuard, PoisonError};
 use crate::{Fault, Promise};
@@ -82,7 +82,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A vector of `len` empty places.
 fn places<T>(len: usize) -> Vec<Option<T>> {
-    let mut places = Vec::new();
+    let mut places = large_vec(len);
     places.resize_with(len, || None);
     places
 }

@@ -1,6 +1,6 @@
 //! `some`: the first so many values, or the reasons why there are not enough.
 
-use crate::core::{Collect, gather};
+use crate::core::{Collect, gather, large_vec};
 use crate::{AggregateError, Fault, Promise};
 use std::ops::ControlFlow;
 use std::panic::Location;
@@ -17,7 +17,7 @@ pub(super) struct Some<T, E> {
 impl<T, E> Some<T, E> {
     /// `wanted` is at least one and at most `len`.
     pub(super) fn new(len: usize, wanted: usize) -> Self {
-        Some { values: Vec::with_capacity(wanted), wanted, reasons: super::places(len), spare: len - wanted }
+        Some { values: large_vec(wanted), wanted, reasons: super::places(len), spare: len - wanted }
     }
 
     pub(super) fn put(&mut self, index: usize, outcome: Result<T, E>) -> ControlFlow<()> {
@@ -43,7 +43,7 @@ impl<T, E> Some<T, E> {
         if self.values.len() == self.wanted {
             Ok(self.values)
         } else {
-            let mut errors = Vec::with_capacity(self.reasons.len());
+            let mut errors = large_vec(self.reasons.len());
             errors.extend(self.reasons.into_iter().flatten());
             Err(AggregateError { errors })
         }

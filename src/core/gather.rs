@@ -10,6 +10,7 @@
 use super::cancel;
 use super::companion::{self, Companion, Working};
 use super::handle::Handle;
+use super::huge;
 use super::job;
 use super::life::Life;
 use super::node::{self, Head, Kind, Site, VTable};
@@ -257,7 +258,7 @@ where
             }
         }
         if slab.is_empty() {
-            slab.reserve_exact(inputs);
+            slab = huge::large_vec(inputs);
         }
         let head = Head::new(&Table::<T, E, C>::TABLE, Word::PENDING, 0, Reaction::aux(place));
         let reaction = Reaction::new(head);

@@ -19,8 +19,8 @@
 //! | notice | head, source, next, closure | `on_settled` |
 //! | plain job | head, source, next, closure | `call_soon` and the library itself |
 //!
-//! All but the first are *reactions*: they wait on one promise's list, and then stand in one loop's queue, linked through
-//! `next`, so neither settling nor enqueueing allocates.
+//! All but the first are *reactions*: they wait on one promise's list, and then stand in one loop's queue, which takes a page
+//! for some thousands of them at a time ([`queue`]), so neither settling nor enqueueing allocates a block.
 //!
 //! # The state word
 //!
@@ -52,8 +52,8 @@
 //!    off (list: one exchange, or under the hub's lock) is what makes its fields the taker's. `source` changes on the
 //!    reaction's place only.
 //! 5. **Unshared promises.** Without a hub a promise has at most one consumer. So when a derived promise settles and finds a
-//!    reaction, that reaction has the only consumer share; the producer gives it its own share too and touches the promise no
-//!    more, and the reaction frees it without counting. A `then` link costs two read-modify-writes, link and settle; or
+//!    reaction, that reaction has the only consumer share; the producer gives it its own share too (the queue's entry may say so
+//!    until its turn comes) and touches the promise no more, and the reaction frees it without counting. A `then` link costs two read-modify-writes, link and settle; or
 //!    none, by rule 10.
 //! 6. **Order.** Reactions of one promise are delivered in registration order even while others register: with a second
 //!    consumer or reaction there is a hub, and the settler enqueues under its lock what stands in it, so that a later
@@ -87,6 +87,7 @@ mod guarded;
 mod handle;
 mod headstart;
 mod hub;
+mod huge;
 mod job;
 mod life;
 #[cfg(all(test, loom))]
@@ -120,6 +121,7 @@ pub(crate) use derived::{Step, derive};
 pub(crate) use gather::{Collect, GatherHandle, gather, gather_with_handle};
 pub(crate) use guarded::{Guarded, Supervise, Supervised};
 pub(crate) use handle::{Handle, Status};
+pub(crate) use huge::large_vec;
 pub(crate) use job::post;
 pub(crate) use node::Site;
 pub(crate) use notice::Watch;

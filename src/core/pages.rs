@@ -8,9 +8,9 @@
 //!
 //! The owner alone touches headers and free lists, without atomics. It takes blocks from one *current* page per size; the
 //! others stand in a list of pages *with room* per size, or in the one list of *full* pages. A page that becomes empty is a
-//! *spare* for any size. Memory that is new to the process costs more than all that is done with it here, so a thread that is
-//! busy keeps what it may soon need again, up to [`SPARES_AT_WORK`]. When it [tidies](Local::tidy), before it sleeps in a loop
-//! or a pool, all but [`SPARES_AT_REST`] go back to the allocator, and when it ends all of them.
+//! *spare* for any size; what is more than [`SPARES`] goes to the [supply](supply) that all threads share. When a thread
+//! that has given pages there [tidies](Local::tidy), before it sleeps in a loop or a pool, and when it ends, its spare pages go
+//! there too, and the memory of as many goes back to the system.
 //!
 //! Another thread that frees a block pushes it on the owner's *returned* stack, which the owner takes over when a current
 //! page is full, and when it [tidies](Local::tidy).
@@ -18,11 +18,14 @@
 //! When the owner ends, it writes into each page's header how many blocks are `left`, and only then closes the stack. Who
 //! finds it closed counts down `left`; whoever comes to zero frees the page, and with the last page the `Shared`.
 
+#[cfg(not(loom))]
+mod supply;
+
 use super::life::{Life, Mark};
 use crate::primitive::{AtomicPtr, AtomicUsize, Ordering};
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Sizes are multiples of this.
 const GRAIN: usize = 8;
@@ -33,14 +36,17 @@ const CLASSES: usize = LARGEST / GRAIN + 1;
 pub(super) const PAGE_BYTES: usize = if cfg!(loom) { 512 } else { 64 * 1024 };
 /// Where a page's first block stands.
 const HEADER_BYTES: usize = if cfg!(loom) { 256 } else { 128 };
-/// How many empty pages a thread keeps while it is busy: 64 MiB, as much as glibc's allocator keeps at most.
-pub(super) const SPARES_AT_WORK: usize = (64 << 20) / PAGE_BYTES;
-/// How many it keeps while it sleeps: 1 MiB. To touch more of it anew costs little beside what fills it.
-pub(super) const SPARES_AT_REST: usize = (1 << 20) / PAGE_BYTES;
+/// How many empty pages a thread keeps, itself or in the supply: 1 MiB.
+const SPARES: usize = (1 << 20) / PAGE_BYTES;
 
 const _: () = assert!(size_of::<Page>() <= HEADER_BYTES && PAGE_BYTES.is_power_of_two());
+const _: () = assert!(HEADER_BYTES % LINE_BYTES == 0);
 
-/// A size of blocks.
+/// The size of a cache line.
+const LINE_BYTES: usize = 64;
+
+/// A size of blocks, in grains. Those that fall short of a cache line by one grain get that too: most of them would otherwise
+/// be in two lines, and many links that wait are read one here and one there.
 #[derive(Clone, Copy)]
 pub(super) struct Class(usize);
 
@@ -49,7 +55,9 @@ impl Class {
     #[inline(always)]
     pub(super) const fn of<B>() -> Option<Self> {
         let fits = size_of::<B>() > 0 && size_of::<B>() <= LARGEST && align_of::<B>() <= GRAIN;
-        if fits { Some(Self(size_of::<B>().div_ceil(GRAIN))) } else { None }
+        let grains = size_of::<B>().div_ceil(GRAIN);
+        let is_nearly_a_line = (grains + 1) * GRAIN == LINE_BYTES;
+        if fits { Some(Self(grains + is_nearly_a_line as usize)) } else { None }
     }
 
     #[inline(always)]
@@ -110,6 +118,26 @@ impl Shared {
     }
 }
 
+/// Model checking does without: the supply has a lock of std's around all that it does.
+#[cfg(loom)]
+mod supply {
+    use super::PAGE;
+    use std::alloc::{alloc, dealloc};
+    use std::ptr::NonNull;
+
+    pub(super) fn take() -> Option<NonNull<u8>> {
+        // SAFETY: the size is not zero.
+        NonNull::new(unsafe { alloc(PAGE) })
+    }
+
+    pub(super) unsafe fn give(page: NonNull<u8>) {
+        // SAFETY: from `take`, and nobody uses it.
+        unsafe { dealloc(page.as_ptr(), PAGE) };
+    }
+
+    pub(super) fn purge(_: usize) {}
+}
+
 const CLOSED: *mut Free = ptr::without_provenance_mut(1);
 
 #[cfg(any(loom, test))]
@@ -145,11 +173,8 @@ fn page_of(block: *mut u8) -> *mut Page {
 /// # Safety
 /// A new page's owner, alive as long as the page.
 unsafe fn new_page(owner: *const Shared, class: Class) -> *mut Page {
-    // SAFETY: the size is not zero.
-    let page = unsafe { alloc(PAGE) }.cast::<Page>();
-    if page.is_null() {
-        handle_alloc_error(PAGE);
-    }
+    let Some(page) = supply::take() else { handle_alloc_error(PAGE) };
+    let page = page.as_ptr().cast::<Page>();
     let header = Page {
         owner,
         free: Cell::new(ptr::null_mut()),
@@ -179,7 +204,7 @@ unsafe fn free_page(page: *mut Page) {
         living::add(-1);
         (*page).life.end();
         page.drop_in_place();
-        dealloc(page.cast(), PAGE);
+        supply::give(NonNull::new_unchecked(page.cast()));
     }
 }
 
@@ -218,6 +243,8 @@ pub(super) struct Local {
     full: Cell<*mut Page>,
     spare: Cell<*mut Page>,
     spares: Cell<usize>,
+    /// Pages that it has given to the supply since it tidied, less those that it has got from there.
+    given: Cell<usize>,
 }
 
 // The first element of a list, which is linked both ways.
@@ -276,6 +303,7 @@ impl Local {
             full: Cell::new(ptr::null_mut()),
             spare: Cell::new(ptr::null_mut()),
             spares: Cell::new(0),
+            given: Cell::new(0),
         }
     }
 
@@ -335,8 +363,33 @@ impl Local {
             }
             return page;
         }
+        self.has_taken();
         // SAFETY: alive until its last page has gone.
         unsafe { new_page(self.shared.get(), class) }
+    }
+
+    fn has_taken(&self) {
+        self.given.set(self.given.get().saturating_sub(1));
+    }
+
+    fn has_given(&self) {
+        self.given.set(self.given.get() + 1);
+    }
+
+    /// [`PAGE_BYTES`] for something else than blocks: memory that is not initialised.
+    #[cfg(not(loom))]
+    pub(super) fn take_page(&self) -> NonNull<u8> {
+        self.has_taken();
+        supply::take().unwrap_or_else(|| handle_alloc_error(PAGE))
+    }
+
+    /// # Safety
+    /// From `take_page` of some thread, and nobody uses it.
+    #[cfg(not(loom))]
+    pub(super) unsafe fn give_page(&self, page: NonNull<u8>) {
+        // SAFETY: by contract.
+        unsafe { supply::give(page) };
+        self.has_given();
     }
 
     /// Takes a block back, from whichever thread it came.
@@ -383,12 +436,13 @@ impl Local {
             if (*page).used.get() > 0 {
                 (*page).role.set(Role::WithRoom);
                 push(with_room, page);
-            } else if self.spares.get() < SPARES_AT_WORK {
+            } else if self.spares.get() < SPARES {
                 self.spares.set(self.spares.get() + 1);
                 (*page).role.set(Role::Spare);
                 push(&self.spare, page);
             } else {
                 free_page(page);
+                self.has_given();
             }
         }
     }
@@ -417,17 +471,22 @@ impl Local {
         }
     }
 
-    /// Takes over what other threads have freed, and gives memory that this makes unneeded back to the allocator.
+    /// Takes over what other threads have freed, and gives memory that is not needed any more back to the system.
     pub(super) fn tidy(&self) {
         self.collect();
-        while self.spares.get() > SPARES_AT_REST {
-            // SAFETY: ours, and spare, so no block of it is in use.
-            unsafe {
-                let Some(page) = pop(&self.spare) else { break };
-                free_page(page);
-            }
-            self.spares.set(self.spares.get() - 1);
+        if self.given.get() == 0 {
+            return;
         }
+        // The spare pages too, which may stand one in each segment.
+        // SAFETY: ours, and spare, so no block of it is in use.
+        unsafe {
+            while let Some(page) = pop(&self.spare) {
+                free_page(page);
+                self.has_given();
+            }
+        }
+        self.spares.set(0);
+        supply::purge(self.given.replace(0).saturating_sub(SPARES));
     }
 
     /// The thread ends. Blocks may still be in use.
@@ -447,6 +506,7 @@ impl Local {
                     next = if (*page).role.get() == Role::Current { ptr::null_mut() } else { (*page).next.get() };
                     if (*page).used.get() == 0 {
                         free_page(page);
+                        self.has_given();
                     } else {
                         // ORDERING: Relaxed, published by the swap below.
                         (*page).left.store((*page).used.get(), Ordering::Relaxed);
@@ -457,6 +517,7 @@ impl Local {
             }
         }
         self.spares.set(0);
+        supply::purge(self.given.replace(0));
         if left == 0 {
             // SAFETY: no block is in use, so nobody knows it.
             return drop(unsafe { Box::from_raw(shared) });
@@ -541,6 +602,7 @@ unsafe fn free_orphan(page: *mut Page) {
         if before == 1 {
             let shared = (*page).owner.cast_mut();
             free_page(page);
+            supply::purge(1);
             (*shared).life.look();
             if (*shared).left.fetch_sub(1, Ordering::AcqRel) == 1 {
                 (*shared).life.end();

@@ -87,14 +87,17 @@ fn the_sizes_that_pages_have() {
     #[repr(align(16))]
     struct Aligned(#[expect(dead_code)] [u8; 16]);
     assert!(Class::of::<u8>().is_some_and(|class| class.bytes() == GRAIN));
-    assert!(Class::of::<[u64; 7]>().is_some_and(|class| class.bytes() == 56));
+    assert!(Class::of::<[u64; 6]>().is_some_and(|class| class.bytes() == 48));
+    assert!(Class::of::<[u8; 49]>().is_some_and(|class| class.bytes() == 64), "a cache line");
+    assert!(Class::of::<[u64; 7]>().is_some_and(|class| class.bytes() == 64));
+    assert!(Class::of::<[u64; 9]>().is_some_and(|class| class.bytes() == 72));
     assert!(Class::of::<[u8; LARGEST]>().is_some_and(|class| class.bytes() == LARGEST));
     assert!(Class::of::<[u8; LARGEST + 1]>().is_none());
     assert!(Class::of::<()>().is_none());
     assert!(Class::of::<Aligned>().is_none());
     // One list for each of them, and for none.
     assert_eq!(Local::new(|| true).current.len(), 1 + LARGEST / GRAIN);
-    assert_eq!((SPARES_AT_REST * PAGE_BYTES, SPARES_AT_WORK * PAGE_BYTES), (1 << 20, 64 << 20));
+    assert_eq!(SPARES * PAGE_BYTES, 1 << 20);
 }
 
 #[test]
@@ -126,13 +129,14 @@ mod of_the_thread {
 
     #[test]
     fn a_thread_at_rest_keeps_little() {
-        let blocks: Vec<_> = (0..per_page(64) * (SPARES_AT_REST + 9)).map(|_| block::allocate([0_u64; 8])).collect();
+        let blocks: Vec<_> = (0..per_page(64) * (SPARES + 9)).map(|_| block::allocate([0_u64; 8])).collect();
+        let most = isize::try_from(SPARES).unwrap();
+        assert!(living_pages() >= most + 9);
         // SAFETY: ours, freed once.
         blocks.into_iter().for_each(|block| unsafe { block::free(block) });
-        let most = isize::try_from(SPARES_AT_REST).unwrap();
-        assert!(living_pages() >= most + 9);
-        block::tidy();
         assert_eq!(living_pages(), most + 1, "the current page, and the spare ones");
+        block::tidy();
+        assert_eq!(living_pages(), 1);
     }
 
     #[test]
@@ -158,18 +162,28 @@ fn empty_pages_are_used_for_other_sizes_and_given_back() {
             unsafe { local.free(block) };
         }
     };
-    fill(SPARES_AT_REST + 6);
+    fill(4);
     // The last one stays current.
-    assert_eq!(local.spares.get(), SPARES_AT_REST + 5, "kept while the thread is busy");
+    assert_eq!((local.spares.get(), local.given.get()), (3, 0));
     assert!(local.full.get().is_null() && local.with_room.iter().all(|list| list.get().is_null()));
     let other = local.allocate(class(128));
-    assert_eq!(local.spares.get(), SPARES_AT_REST + 4);
+    assert_eq!(local.spares.get(), 2);
     // SAFETY: ours, freed once.
     unsafe { local.free(other) };
+    fill(SPARES + 6);
+    // One page is current for the other size.
+    assert_eq!((local.spares.get(), local.given.get()), (SPARES, 5));
+    fill(SPARES + 3);
+    // Two of them were taken again, and given.
+    assert_eq!((local.spares.get(), local.given.get()), (SPARES, 5));
+    // SAFETY: what it has taken.
+    unsafe { local.give_page(local.take_page()) };
+    assert_eq!(local.given.get(), 5);
     local.tidy();
-    assert_eq!(local.spares.get(), SPARES_AT_REST, "kept while it sleeps");
-    fill(SPARES_AT_WORK + 6);
-    assert_eq!(local.spares.get(), SPARES_AT_WORK, "more are never kept");
+    assert_eq!((local.spares.get(), local.given.get()), (0, 0), "all of them are the supply's");
+    fill(3);
+    local.tidy();
+    assert_eq!((local.spares.get(), local.given.get()), (2, 0), "it has given none since");
     local.end();
     assert_eq!(living_pages(), 0);
 }
