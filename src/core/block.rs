@@ -10,14 +10,36 @@ pub(super) use boxed::free;
 #[cfg(all(not(loom), any(shuttle, thenable_no_reuse, miri)))]
 pub(crate) use boxed::tidy;
 #[cfg(any(loom, shuttle, thenable_no_reuse, miri))]
-pub(super) use boxed::{allocate, from_pages, give_back};
+pub(super) use boxed::{PAGE_BYTES, allocate, from_pages, give_back, give_page, take_page};
 #[cfg(not(any(loom, shuttle, thenable_no_reuse, miri)))]
 pub(crate) use paged::tidy;
 #[cfg(not(any(loom, shuttle, thenable_no_reuse, miri)))]
-pub(super) use paged::{allocate, free, from_pages, give_back};
+pub(super) use paged::{PAGE_BYTES, allocate, free, from_pages, give_back, give_page, take_page};
 
 #[cfg(any(loom, shuttle, thenable_no_reuse, miri))]
 mod boxed {
+    use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+    use std::ptr::NonNull;
+
+    /// Small, so that few jobs fill a page.
+    pub(in super::super) const PAGE_BYTES: usize = if cfg!(loom) { 32 } else { 4096 };
+    const PAGE: Layout = match Layout::from_size_align(PAGE_BYTES, 16) {
+        Ok(layout) => layout,
+        Err(_) => panic!("a power of two"),
+    };
+
+    pub(in super::super) fn take_page() -> NonNull<u8> {
+        // SAFETY: the size is not zero.
+        NonNull::new(unsafe { alloc(PAGE) }).unwrap_or_else(|| handle_alloc_error(PAGE))
+    }
+
+    /// # Safety
+    /// From `take_page`, and nobody uses it.
+    pub(in super::super) unsafe fn give_page(page: NonNull<u8>) {
+        // SAFETY: by contract.
+        unsafe { dealloc(page.as_ptr(), PAGE) };
+    }
+
     #[inline(always)]
     pub(in super::super) fn allocate<B>(content: B) -> *mut B {
         Box::into_raw(Box::new(content))
@@ -47,7 +69,9 @@ mod boxed {
 #[cfg(not(any(loom, shuttle, thenable_no_reuse, miri)))]
 #[expect(clippy::disallowed_methods, reason = "a thread-local without a destructor never goes")]
 mod paged {
+    pub(in super::super) use super::super::pages::PAGE_BYTES;
     use super::super::pages::{Class, Local};
+    use std::ptr::NonNull;
 
     thread_local! {
         // Without a destructor, so that it is there as long as the thread runs any code at all. (Where the system has no
@@ -105,6 +129,18 @@ mod paged {
     pub(in super::super) unsafe fn give_back(block: *mut u8) {
         // SAFETY: by contract.
         PAGES.with(|pages| unsafe { pages.free(block) });
+    }
+
+    /// Memory for something else than blocks: [`PAGE_BYTES`], not initialised.
+    pub(in super::super) fn take_page() -> NonNull<u8> {
+        PAGES.with(Local::take_page)
+    }
+
+    /// # Safety
+    /// From `take_page`, and nobody uses it.
+    pub(in super::super) unsafe fn give_page(page: NonNull<u8>) {
+        // SAFETY: by contract.
+        PAGES.with(|pages| unsafe { pages.give_page(page) });
     }
 
     /// Takes over the blocks that other threads have freed. For a thread that is about to sleep.

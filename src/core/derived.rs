@@ -6,6 +6,7 @@ use super::cancel;
 use super::handle::Handle;
 use super::node::{self, Conversion, Head, Kind, Site, VTable};
 use super::place::PlaceId;
+use super::queue::Entry;
 use super::reaction::{self, Mode, Reaction};
 use super::slot::{self, Slot};
 use super::state::Word;
@@ -181,8 +182,8 @@ unsafe fn hold<U, E2>(reaction: *mut Reaction, site: Site, outcome: Result<U, E2
     // SAFETY: the slot is unused and ours; so is the reaction.
     unsafe {
         let rejected = slot::write_outcome::<U, E2>(reaction.cast(), site, outcome);
-        (*reaction).set_mode(if rejected { Mode::HoldReason2 } else { Mode::HoldValue2 });
-        reaction::schedule(reaction);
+        (*reaction).set_mode(if rejected { Mode::HoldReason1 } else { Mode::HoldValue1 });
+        reaction::schedule_at(Entry::held(reaction), (*reaction).place());
     }
 }
 
@@ -217,7 +218,21 @@ pub(super) unsafe fn finish<U, E2>(head: *mut Head, rejected: bool) {
         let word = (*head).state();
         if word.is_local() {
             finish_local(head, word, rejected);
-        } else if !publish_derived(head, rejected) {
+        } else {
+            finish_shared::<U, E2>(head, rejected);
+        }
+    }
+}
+
+/// [`finish`] for a promise that others may see.
+///
+/// # Safety
+/// As [`finish`].
+#[inline(never)]
+unsafe fn finish_shared<U, E2>(head: *mut Head, rejected: bool) {
+    // SAFETY: by contract.
+    unsafe {
+        if !publish_derived(head, rejected) {
             // Cancelled meanwhile: the slot is still ours.
             slot::discard_outcome::<U, E2>(head, rejected);
             node::release_producer(head);
@@ -238,8 +253,7 @@ unsafe fn finish_local(head: *mut Head, word: Word, rejected: bool) {
         (*head).word.store(word.settled(rejected).0, Ordering::Relaxed);
         let child = word.reaction();
         // It has the only consumer share; with ours it owns the whole promise (rule 5).
-        (*child).give_producer();
-        reaction::schedule(child);
+        reaction::schedule_at(Entry::with_producer(child), (*head.cast::<Reaction>()).place());
     }
 }
 

@@ -1,16 +1,22 @@
-//! A loop's job queue: one FIFO of reactions, linked through themselves.
+//! A loop's job queue: one FIFO of reactions.
 //!
-//! The *local* list is touched by the owner thread alone. Other threads push on the *inbox*, a stack that the owner takes
-//! with one swap and reverses. The owner takes the inbox before it appends to the local list, so that what was pushed
-//! remotely before a local push (in the sense of happens-before) also runs before it.
+//! The *local* jobs are touched by the owner thread alone ([`fifo`]). Other threads push on the *inbox*, a stack of reactions
+//! that are linked through themselves, which the owner takes with one swap. It takes the inbox before it appends a local job,
+//! so that what was pushed remotely before a local push (in the sense of happens-before) also runs before it.
 //!
 //! The inbox says too whether the loop sleeps: with no job in it, the loop sets it to `ARMED` before it goes to sleep, and whoever
 //! replaces `ARMED`, by a job or to tell other news, wakes the loop. All of these are read-modify-writes of one word, and so
 //! either the loop sees what came or its bringer sees the loop asleep: no wake-up is lost, and none is doubled.
 
+mod entry;
+mod fifo;
+
+pub(super) use entry::Entry;
+use fifo::Fifo;
+
 use super::headstart;
 use super::place::{self, PlaceId};
-use super::reaction::Reaction;
+use super::reaction::{self, Reaction};
 use super::trampoline::{self, Work};
 use crate::error::Fault;
 use crate::primitive::{AtomicPtr, Ordering, UnsafeCell, thread_local_value};
@@ -45,8 +51,7 @@ pub(crate) struct JobQueue {
 struct Apart<T>(T);
 
 struct List {
-    first: *mut Reaction,
-    last: *mut Reaction,
+    jobs: Fifo,
     /// The last jobs came from the inbox, and the queue was not empty since.
     fed: bool,
 }
@@ -72,7 +77,7 @@ impl JobQueue {
             used_number,
             owner: thread_number(),
             wake,
-            local: Apart(UnsafeCell::new(List { first: ptr::null_mut(), last: ptr::null_mut(), fed: false })),
+            local: Apart(UnsafeCell::new(List { jobs: Fifo::new(), fed: false })),
             inbox: Apart(AtomicPtr::new(ptr::null_mut())),
         }
     }
@@ -98,12 +103,12 @@ impl JobQueue {
     /// # Safety
     /// On the owner thread; the caller owns the reaction and hands it over if this is true.
     #[inline(always)]
-    pub(super) unsafe fn push_quickly(&self, reaction: *mut Reaction) -> bool {
+    pub(super) unsafe fn push_quickly(&self, entry: Entry) -> bool {
         // ORDERING: Relaxed, as in `push_local`.
         let quickly = self.inbox.0.load(Ordering::Relaxed).is_null();
         if quickly {
             // SAFETY: on the owner thread, and nothing in here runs foreign code; ours to hand over.
-            self.local.0.with_mut(|list| unsafe { (*list).append_one(reaction) });
+            self.local.0.with_mut(|list| unsafe { (*list).jobs.push(entry) });
         }
         quickly
     }
@@ -112,7 +117,7 @@ impl JobQueue {
     ///
     /// # Safety
     /// On the owner thread; the caller owns the reaction and hands it over unless this says `Closed`.
-    pub(super) unsafe fn push_local(&self, reaction: *mut Reaction) -> Push {
+    pub(super) unsafe fn push_local(&self, entry: Entry) -> Push {
         // ORDERING: Relaxed: `collect` takes the inbox with Acquire. What was pushed before this (in the sense of happens-before)
         // is seen; that it is armed or closed was this very thread's doing.
         let inbox = self.inbox.0.load(Ordering::Relaxed);
@@ -123,7 +128,7 @@ impl JobQueue {
             self.collect();
         }
         // SAFETY: as in `push_quickly`.
-        self.local.0.with_mut(|list| unsafe { (*list).append_one(reaction) });
+        self.local.0.with_mut(|list| unsafe { (*list).jobs.push(entry) });
         if inbox == ARMED && self.disarm() { Push::Wake } else { Push::Done }
     }
 
@@ -214,42 +219,72 @@ impl JobQueue {
         // ORDERING: Relaxed, see `push_local`.
         let inbox = self.inbox.0.load(Ordering::Relaxed);
         // SAFETY: on the owner thread.
-        !is_job(inbox) && self.local.0.with(|list| unsafe { (*list).first.is_null() })
+        !is_job(inbox) && self.local.0.with(|list| unsafe { (*list).jobs.is_empty() })
     }
 
     /// Runs the next job, if there is one. On the owner thread. Panics of foreign code are caught inside.
     #[inline]
     pub(crate) fn run_next(&self) -> bool {
-        let Some(reaction) = self.pop() else { return false };
+        let Some(entry) = self.pop() else { return false };
         // SAFETY: popped, so it is ours.
-        unsafe { ((*reaction).head.vtable.run)(reaction) };
+        unsafe { self.run(entry) };
         true
+    }
+
+    /// # Safety
+    /// On the owner thread; the caller owns the reaction and hands it over.
+    #[inline(always)]
+    unsafe fn run(&self, entry: Entry) {
+        // SAFETY: by contract.
+        unsafe {
+            if entry.is_held() {
+                return self.run_held(entry);
+            }
+            let reaction = entry.written();
+            ((*reaction).head.vtable.run)(reaction);
+        }
+    }
+
+    /// # Safety
+    /// On the owner thread; the caller owns what was held and hands it over.
+    #[inline]
+    unsafe fn run_held(&self, held: Entry) {
+        let next = Entry::new(held.reaction());
+        // SAFETY: by contract.
+        unsafe {
+            if !self.push_quickly(next) {
+                reaction::schedule_further(next, self.id);
+            }
+        }
     }
 
     /// As [`run_next`](JobQueue::run_next), on a loop that is watched: says first where the handler that it is about to
     /// call was registered.
     #[cfg(not(loom))]
     pub(crate) fn run_next_watched(&self, about: impl FnOnce(Option<super::node::Site>)) -> bool {
-        let Some(reaction) = self.pop() else { return false };
+        let Some(entry) = self.pop() else { return false };
         // SAFETY: popped, so it is ours.
-        about(unsafe { super::derived::site_of_job(reaction) });
+        about(unsafe { super::derived::site_of_job(entry.reaction()) });
         // SAFETY: as above.
-        unsafe { ((*reaction).head.vtable.run)(reaction) };
+        unsafe { self.run(entry) };
         true
     }
 
     #[inline]
-    fn pop(&self) -> Option<*mut Reaction> {
+    fn pop(&self) -> Option<Entry> {
         // SAFETY: on the owner thread.
-        if let Some(reaction) = self.local.0.with_mut(|list| unsafe { (*list).pop() }) {
-            return Some(reaction);
+        if let Some(entry) = self.local.0.with_mut(|list| unsafe { (*list).jobs.pop() }) {
+            return Some(entry);
         }
         self.pop_remote()
     }
 
-    fn pop_remote(&self) -> Option<*mut Reaction> {
+    fn pop_remote(&self) -> Option<Entry> {
         // SAFETY: on the owner thread.
-        let was_fed = self.local.0.with_mut(|list| unsafe { std::mem::take(&mut (*list).fed) });
+        let was_fed = self.local.0.with_mut(|list| unsafe {
+            (*list).jobs.rewind();
+            std::mem::take(&mut (*list).fed)
+        });
         // ORDERING: Relaxed, a shortcut.
         if !is_job(self.inbox.0.load(Ordering::Relaxed)) {
             return None;
@@ -261,11 +296,11 @@ impl JobQueue {
         // SAFETY: on the owner thread.
         self.local.0.with_mut(|list| unsafe {
             (*list).fed = true;
-            (*list).pop()
+            (*list).jobs.pop()
         })
     }
 
-    /// Moves the inbox to the end of the local list, oldest first.
+    /// Moves the inbox to the end of the local jobs, oldest first.
     fn collect(&self) {
         // ORDERING: Relaxed, a shortcut.
         if !is_job(self.inbox.0.load(Ordering::Relaxed)) {
@@ -273,7 +308,6 @@ impl JobQueue {
         }
         // ORDERING: Acquire pairs with `push_remote`. Only this thread ever takes the jobs out, so there is one still.
         let mut top = self.inbox.0.swap(ptr::null_mut(), Ordering::Acquire);
-        let last = top;
         let mut first = ptr::null_mut();
         while !top.is_null() {
             // SAFETY: the stack was ours to take.
@@ -285,7 +319,14 @@ impl JobQueue {
             }
         }
         // SAFETY: on the owner thread.
-        self.local.0.with_mut(|list| unsafe { (*list).append(first, last) });
+        while !first.is_null() {
+            // SAFETY: ours since the swap; on the owner thread.
+            unsafe {
+                let next = (*first).next();
+                self.local.0.with_mut(|list| (*list).jobs.push(Entry::new(first)));
+                first = next;
+            }
+        }
     }
 
     /// Closes the queue on its owner thread: what is in it and what comes later is discarded with `LoopClosed`.
@@ -297,8 +338,9 @@ impl JobQueue {
         let mut top = self.inbox.0.swap(CLOSED, Ordering::AcqRel);
         let mut rest = Vec::new();
         // SAFETY: on the owner thread.
-        while let Some(reaction) = self.local.0.with_mut(|list| unsafe { (*list).pop() }) {
-            rest.push(reaction);
+        while let Some(entry) = self.local.0.with_mut(|list| unsafe { (*list).jobs.pop() }) {
+            // SAFETY: popped, so it is ours.
+            rest.push(unsafe { entry.written() });
         }
         let oldest_late = rest.len();
         while is_job(top) {
@@ -310,46 +352,6 @@ impl JobQueue {
         for reaction in rest {
             trampoline::run(Work::Discard(reaction, Fault::LoopClosed));
         }
-    }
-}
-
-impl List {
-    /// # Safety
-    /// `first..=last` is a chain that the caller owns.
-    #[inline]
-    unsafe fn append(&mut self, first: *mut Reaction, last: *mut Reaction) {
-        if self.last.is_null() {
-            self.first = first;
-        } else {
-            // SAFETY: listed, so ours.
-            unsafe { (*self.last).set_next(first) };
-        }
-        self.last = last;
-    }
-
-    /// # Safety
-    /// The caller owns the reaction.
-    #[inline]
-    unsafe fn append_one(&mut self, reaction: *mut Reaction) {
-        // SAFETY: by contract.
-        unsafe {
-            (*reaction).set_next(ptr::null_mut());
-            self.append(reaction, reaction);
-        }
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<*mut Reaction> {
-        let first = self.first;
-        if first.is_null() {
-            return None;
-        }
-        // SAFETY: listed, so ours.
-        self.first = unsafe { (*first).next() };
-        if self.first.is_null() {
-            self.last = ptr::null_mut();
-        }
-        Some(first)
     }
 }
 

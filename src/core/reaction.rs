@@ -3,7 +3,7 @@
 use super::hub;
 use super::node::{Head, Kind};
 use super::place::{self, PlaceId};
-use super::queue::{JobQueue, Push};
+use super::queue::{Entry, JobQueue, Push};
 use super::state::Word;
 use super::trampoline::{self, Work};
 use crate::error::Fault;
@@ -41,7 +41,7 @@ pub(crate) struct Reaction {
     pub(super) head: Head,
     /// The promise that it waits on, of which it owns a consumer share; null if none.
     source: UnsafeCell<*mut Head>,
-    /// Listed in a hub: its slot number. In a queue: the next job. Otherwise null.
+    /// Listed in a hub: its slot number. In an inbox: the job that came before it. Otherwise it means nothing, or null.
     next: UnsafeCell<*mut Reaction>,
 }
 
@@ -73,7 +73,7 @@ impl Reaction {
     }
 
     /// # Safety
-    /// The caller owns the queue or list that the reaction is in.
+    /// The caller owns the inbox or list that the reaction is in.
     #[inline(always)]
     pub(super) unsafe fn next(&self) -> *mut Reaction {
         // SAFETY: by contract.
@@ -320,28 +320,38 @@ unsafe fn deliver_hub(hub: &hub::Hub) {
 pub(super) unsafe fn schedule(reaction: *mut Reaction) {
     // SAFETY: ours.
     let place = unsafe { (*reaction).place() };
+    // SAFETY: by contract.
+    unsafe { schedule_at(Entry::new(reaction), place) };
+}
+
+/// [`schedule`] for a reaction of this place.
+///
+/// # Safety
+/// As [`schedule`].
+#[inline(always)]
+pub(super) unsafe fn schedule_at(entry: Entry, place: PlaceId) {
     // SAFETY: ours to hand over.
-    let pushed = place::with_current(place, |queue| unsafe { queue.push_quickly(reaction) });
+    let pushed = place::with_current(place, |queue| unsafe { queue.push_quickly(entry) });
     if pushed != Some(true) {
         // SAFETY: not pushed, so still ours.
-        unsafe { schedule_further(reaction, place) };
+        unsafe { schedule_further(entry, place) };
     }
 }
 
-/// The rest of [`schedule`].
+/// [`schedule_at`] where the queue is not open, awake, and this thread's.
 ///
 /// # Safety
 /// As [`schedule`].
 #[inline(never)]
-unsafe fn schedule_further(reaction: *mut Reaction, place: PlaceId) {
+pub(super) unsafe fn schedule_further(entry: Entry, place: PlaceId) {
     // SAFETY: ours to hand over.
-    match place::with_current(place, |queue| unsafe { queue.push_local(reaction) }) {
+    match place::with_current(place, |queue| unsafe { queue.push_local(entry) }) {
         Some(Push::Done) => {}
         Some(Push::Wake) => place::wake(place),
         _ => {
             let mut batch = Batch::default();
             // SAFETY: not pushed, so still ours.
-            unsafe { batch.add_elsewhere(reaction, place) };
+            unsafe { batch.add_elsewhere(entry.written(), place) };
             batch.flush();
         }
     }
@@ -365,8 +375,12 @@ impl Batch {
     pub(super) unsafe fn add(&mut self, reaction: *mut Reaction) {
         // SAFETY: ours.
         let place = unsafe { (*reaction).place() };
+        let entry = Entry::new(reaction);
         // SAFETY: ours to hand over.
-        match place::with_current(place, |queue| unsafe { queue.push_local(reaction) }) {
+        let pushed = place::with_current(place, |queue| unsafe {
+            if queue.push_quickly(entry) { Push::Done } else { queue.push_local(entry) }
+        });
+        match pushed {
             Some(Push::Done) => {}
             Some(Push::Wake) => {
                 if let Some(queue) = place::find(place) {

@@ -344,3 +344,50 @@ fn a_link_too_large_for_a_page_ends_as_any_other() {
     drop(second.map(|all| all.iter().sum::<u64>()));
     assert_eq!(here.run(), 1);
 }
+
+/// What a handler says at once stands in the slot for two more jobs: in the queue of the current loop, in one that comes by
+/// the inbox, in one that closes, and in one whose promise is cancelled.
+#[test]
+fn an_outcome_is_held_for_two_jobs() {
+    for outcome in [Ok(7), Err(Rejection::from("no"))] {
+        let said = |outcome: &Result<u64, Rejection>| outcome.as_ref().map_err(ToString::to_string).copied();
+        let begin = |place| {
+            let outcome = outcome.clone();
+            let source = settled::<u64, Rejection>(Ok(1), Location::caller());
+            derive(source, place, Location::caller(), move |_, _| Step::InTwoTicks(outcome))
+        };
+        for entered in [true, false] {
+            let queue = register(false, || ());
+            let guard = entered.then(|| Entered::new(queue.clone()));
+            let promise = begin(queue.id());
+            for job in 0..3 {
+                assert_eq!(promise.status(), Status::Pending, "before job {job}");
+                assert!(queue.run_next());
+            }
+            assert_eq!(promise.peek().map(|peeked| peeked.map_err(ToString::to_string).copied()), Some(said(&outcome)));
+            assert!(!queue.run_next());
+            promise.mark_handled();
+            queue.close();
+            unregister(queue.id());
+            drop(guard);
+        }
+        for jobs in [1, 2] {
+            let here = Here::new(false);
+            let promise = begin(here.queue.id());
+            (0..jobs).for_each(|_| assert!(here.queue.run_next()));
+            here.queue.close();
+            let peeked = promise.peek().map(|peeked| peeked.map_err(ToString::to_string).copied());
+            assert_eq!(peeked, Some(said(&outcome)), "closed after {jobs}");
+            promise.mark_handled();
+        }
+        for jobs in [1, 2] {
+            let here = Here::new(false);
+            let promise = begin(here.queue.id());
+            (0..jobs).for_each(|_| assert!(here.queue.run_next()));
+            assert!(promise.cancel(&CancelReason::from("stop"), Location::caller()));
+            assert_eq!(here.run(), 3 - jobs);
+            assert!(promise.peek().is_some_and(|peeked| peeked.is_err_and(|why| why.to_string().contains("stop"))));
+            promise.mark_handled();
+        }
+    }
+}

@@ -85,33 +85,26 @@ impl<'a> Driver<'a> {
     }
 
     fn run_jobs_by(&self, until: Option<Instant>, mut run_next: impl FnMut() -> bool) -> bool {
-        let mut ran = 0;
-        let (until, jobs_per_look) = match until {
+        let virtually = self.shared.clock.is_virtual();
+        let (mut until, mut jobs) = match until {
             // A frame's budget is short beside a slow job.
-            Some(until) => (until, 1),
+            Some(until) => (Some(until), 1),
             // Time stands still, and so no timer waits; a slice by the real clock would make the order depend on the machine.
-            None if self.shared.clock.is_virtual() => {
-                for _ in 0..VIRTUAL_SLICE_JOBS {
-                    if !run_next() {
-                        return true;
-                    }
-                }
-                return self.shared.queue.is_empty();
-            }
-            None => {
-                // Most queues are short: look at the clock only where it matters.
-                for _ in 0..JOBS_PER_LOOK {
-                    if !run_next() {
-                        return true;
-                    }
-                }
-                (clock::now() + SLICE, JOBS_PER_LOOK)
-            }
+            None if virtually => (None, VIRTUAL_SLICE_JOBS),
+            // Most queues are short: look at the clock only where it matters.
+            None => (None, JOBS_PER_LOOK),
         };
+        let jobs_per_look = jobs;
         while run_next() {
-            ran += 1;
-            if ran % jobs_per_look == 0 && clock::now() >= until {
-                return self.shared.queue.is_empty();
+            jobs -= 1;
+            if jobs == 0 {
+                jobs = jobs_per_look;
+                match until {
+                    None if virtually => return self.shared.queue.is_empty(),
+                    None => until = Some(clock::now() + SLICE),
+                    Some(until) if clock::now() >= until => return self.shared.queue.is_empty(),
+                    Some(_) => {}
+                }
             }
         }
         true
