@@ -204,8 +204,21 @@ impl<T, E> Handle<T, E> {
         self.poll_further(context)
     }
 
+    /// The rest of [`poll`](Handle::poll): if it was a value, then the resolver is still there.
     #[inline(never)]
     fn poll_further(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
+        if let Target::Promise(head) = self.target() {
+            // SAFETY: our share, which is used up with the value.
+            if let Some(value) = unsafe { slot::take_from_resolver::<T>(head) } {
+                self.tagged = consumed(FULFILLED);
+                return Poll::Ready(Some(Ok(value)));
+            }
+        }
+        self.poll_anything(context)
+    }
+
+    #[inline(never)]
+    fn poll_anything(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
         loop {
             let head = match self.promise() {
                 Ok(head) => head,
@@ -214,7 +227,10 @@ impl<T, E> Handle<T, E> {
             // SAFETY: alive by our share.
             if unsafe { (*head).state().is_settled() } {
                 // SAFETY: as above.
-                headstart::give_to_resolver(|| unsafe { (*head).consumer_claim() == Claim::Outcome });
+                let resolver_is_there = || unsafe { (*head).consumer_claim() == Claim::Outcome };
+                if resolver_is_there() {
+                    headstart::give_to_resolver(resolver_is_there);
+                }
                 return Poll::Ready(Some(self.take()));
             }
             // The old waker is ours while foreign code runs; should that panic, it is dropped.

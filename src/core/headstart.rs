@@ -26,26 +26,29 @@ pub(super) fn give() {
 
 /// For a thread that has found a promise settled whose resolver is still there. If that goes in the next moment, it is on another
 /// thread, and this one has caught up with it.
-#[inline]
+#[inline(always)]
 pub(super) fn give_to_resolver(is_there: impl Fn() -> bool) {
-    if SPINS > 0 && is_there() {
-        give_to_other(is_there);
+    if SPINS > 0 {
+        let _ = LEFT.try_with(|left| match left.get() {
+            0 => left.set(give_to_other(is_there)),
+            more => left.set(more - 1),
+        });
     }
 }
 
+/// How many waits are left out then.
+#[cold]
 #[inline(never)]
-fn give_to_other(is_there: impl Fn() -> bool) {
-    let _ = LEFT.try_with(|left| match left.get() {
-        0 => match (0..SPINS).any(|_| {
-            spin_loop();
-            !is_there()
-        }) {
-            true => give(),
-            // It may be on this very thread.
-            false => left.set(LEFT_OUT),
-        },
-        more => left.set(more - 1),
-    });
+fn give_to_other(is_there: impl Fn() -> bool) -> u32 {
+    for _ in 0..SPINS {
+        spin_loop();
+        if !is_there() {
+            give();
+            return 0;
+        }
+    }
+    // It may be on this very thread.
+    LEFT_OUT
 }
 
 #[cfg(all(test, not(any(loom, shuttle, miri))))]
@@ -59,10 +62,13 @@ mod tests {
     /// How often it is looked whether a resolver, which goes after so many looks, is there.
     fn looks(goes_after: u32) -> u32 {
         let looks = Cell::new(0);
-        give_to_resolver(|| {
+        let is_there = || {
             looks.set(looks.get() + 1);
             looks.get() <= goes_after
-        });
+        };
+        if is_there() {
+            give_to_resolver(is_there);
+        }
         looks.get()
     }
 

@@ -397,15 +397,27 @@ pub(super) unsafe fn release_taken(head: *mut Head, and_producer: bool) {
     if and_producer || (now & PRODUCER == 0 && !has_hub) {
         // ORDERING: Relaxed, nobody else is left.
         refs.store(now | TAKEN, Ordering::Relaxed);
+        // SAFETY: both shares are the caller's.
+        unsafe { retire(head) }
     } else {
-        // ORDERING: AcqRel, as in `release`: the flag must be visible to whoever frees the block.
-        let before = refs.fetch_add(TAKEN.wrapping_sub(1), Ordering::AcqRel);
-        if before & (COUNT | PRODUCER) != 1 {
-            return;
-        }
+        // SAFETY: by contract.
+        unsafe { release_moved_out(head) }
     }
-    // SAFETY: that was the last share.
-    unsafe { retire(head) }
+}
+
+/// [`release_taken`] while somebody else may know the promise.
+///
+/// # Safety
+/// The caller owns the only consumer share; the slot is empty.
+#[inline]
+pub(super) unsafe fn release_moved_out(head: *mut Head) {
+    // ORDERING: AcqRel, as in `release`: the flag must be visible to whoever frees the block.
+    // SAFETY: alive by the caller's share.
+    let before = unsafe { (*head).refs.fetch_add(TAKEN.wrapping_sub(1), Ordering::AcqRel) };
+    if before & (COUNT | PRODUCER) == 1 {
+        // SAFETY: that was the last share.
+        unsafe { retire(head) }
+    }
 }
 
 /// Frees a promise without a hub whose slot holds nothing.

@@ -10,7 +10,7 @@
 //! others stand in a list of pages *with room* per size, or in the one list of *full* pages. A page that becomes empty is a
 //! *spare* for any size; what is more than [`SPARES`] goes to the [supply](supply) that all threads share. When a thread
 //! that has given pages there [tidies](Local::tidy), before it sleeps in a loop or a pool, and when it ends, its spare pages go
-//! there too, and the memory of as many goes back to the system.
+//! there too, and the memory of all that it has given but [`SPARES`] goes back to the system.
 //!
 //! Another thread that frees a block pushes it on the owner's *returned* stack, which the owner takes over when a current
 //! page is full, and when it [tidies](Local::tidy).
@@ -21,6 +21,7 @@
 #[cfg(not(loom))]
 mod supply;
 
+use self::supply::SUPPLY;
 use super::life::{Life, Mark};
 use crate::primitive::{AtomicPtr, AtomicUsize, Ordering};
 use std::alloc::{Layout, handle_alloc_error};
@@ -125,17 +126,23 @@ mod supply {
     use std::alloc::{alloc, dealloc};
     use std::ptr::NonNull;
 
-    pub(super) fn take() -> Option<NonNull<u8>> {
-        // SAFETY: the size is not zero.
-        NonNull::new(unsafe { alloc(PAGE) })
-    }
+    pub(super) struct Allocator;
 
-    pub(super) unsafe fn give(page: NonNull<u8>) {
-        // SAFETY: from `take`, and nobody uses it.
-        unsafe { dealloc(page.as_ptr(), PAGE) };
-    }
+    pub(super) static SUPPLY: Allocator = Allocator;
 
-    pub(super) fn purge(_: usize) {}
+    impl Allocator {
+        pub(super) fn take(&self) -> Option<NonNull<u8>> {
+            // SAFETY: the size is not zero.
+            NonNull::new(unsafe { alloc(PAGE) })
+        }
+
+        pub(super) unsafe fn give(&self, page: NonNull<u8>) {
+            // SAFETY: from `take`, and nobody uses it.
+            unsafe { dealloc(page.as_ptr(), PAGE) };
+        }
+
+        pub(super) fn purge(&self, _: usize) {}
+    }
 }
 
 const CLOSED: *mut Free = ptr::without_provenance_mut(1);
@@ -173,7 +180,7 @@ fn page_of(block: *mut u8) -> *mut Page {
 /// # Safety
 /// A new page's owner, alive as long as the page.
 unsafe fn new_page(owner: *const Shared, class: Class) -> *mut Page {
-    let Some(page) = supply::take() else { handle_alloc_error(PAGE) };
+    let Some(page) = SUPPLY.take() else { handle_alloc_error(PAGE) };
     let page = page.as_ptr().cast::<Page>();
     let header = Page {
         owner,
@@ -204,7 +211,7 @@ unsafe fn free_page(page: *mut Page) {
         living::add(-1);
         (*page).life.end();
         page.drop_in_place();
-        supply::give(NonNull::new_unchecked(page.cast()));
+        SUPPLY.give(NonNull::new_unchecked(page.cast()));
     }
 }
 
@@ -373,14 +380,19 @@ impl Local {
     }
 
     fn has_given(&self) {
-        self.given.set(self.given.get() + 1);
+        if (self.may_begin)() {
+            self.given.set(self.given.get() + 1);
+        } else {
+            // It would never tidy again.
+            SUPPLY.purge(1);
+        }
     }
 
     /// [`PAGE_BYTES`] for something else than blocks: memory that is not initialised.
     #[cfg(not(loom))]
     pub(super) fn take_page(&self) -> NonNull<u8> {
         self.has_taken();
-        supply::take().unwrap_or_else(|| handle_alloc_error(PAGE))
+        SUPPLY.take().unwrap_or_else(|| handle_alloc_error(PAGE))
     }
 
     /// # Safety
@@ -388,7 +400,7 @@ impl Local {
     #[cfg(not(loom))]
     pub(super) unsafe fn give_page(&self, page: NonNull<u8>) {
         // SAFETY: by contract.
-        unsafe { supply::give(page) };
+        unsafe { SUPPLY.give(page) };
         self.has_given();
     }
 
@@ -402,9 +414,20 @@ impl Local {
         // SAFETY: the page lives as long as a block of it is in use; `owner` never changes.
         unsafe {
             if !ptr::eq((*page).owner, self.shared.get()) {
-                return give_back(page, block);
+                return self.give_back(page, block);
             }
             self.free_own(page, block);
+        }
+    }
+
+    /// # Safety
+    /// As [`Local::free`]; the page is another thread's, or has no owner any more.
+    #[cold]
+    #[inline(never)]
+    unsafe fn give_back(&self, page: *mut Page, block: *mut u8) {
+        // SAFETY: by contract.
+        if unsafe { give_back(page, block) } {
+            self.has_given();
         }
     }
 
@@ -474,7 +497,7 @@ impl Local {
     /// Takes over what other threads have freed, and gives memory that is not needed any more back to the system.
     pub(super) fn tidy(&self) {
         self.collect();
-        if self.given.get() == 0 {
+        if self.given.get() <= SPARES {
             return;
         }
         // The spare pages too, which may stand one in each segment.
@@ -486,14 +509,15 @@ impl Local {
             }
         }
         self.spares.set(0);
-        supply::purge(self.given.replace(0).saturating_sub(SPARES));
+        SUPPLY.purge(self.given.replace(SPARES) - SPARES);
     }
 
     /// The thread ends. Blocks may still be in use.
     pub(super) fn end(&self) {
+        let mut given = self.given.take();
         let shared = self.shared.replace(ptr::null_mut());
         if shared.is_null() {
-            return;
+            return SUPPLY.purge(given);
         }
         let mut left = 0;
         let lists = self.with_room.iter().chain(&self.current).chain([&self.full, &self.spare]);
@@ -506,7 +530,7 @@ impl Local {
                     next = if (*page).role.get() == Role::Current { ptr::null_mut() } else { (*page).next.get() };
                     if (*page).used.get() == 0 {
                         free_page(page);
-                        self.has_given();
+                        given += 1;
                     } else {
                         // ORDERING: Relaxed, published by the swap below.
                         (*page).left.store((*page).used.get(), Ordering::Relaxed);
@@ -517,7 +541,7 @@ impl Local {
             }
         }
         self.spares.set(0);
-        supply::purge(self.given.replace(0));
+        SUPPLY.purge(given);
         if left == 0 {
             // SAFETY: no block is in use, so nobody knows it.
             return drop(unsafe { Box::from_raw(shared) });
@@ -532,7 +556,9 @@ impl Local {
             // SAFETY: returned, so nobody uses it; its first word is the link.
             unsafe {
                 let next = (*block).next;
-                free_orphan(page_of(block.cast()));
+                if free_orphan(page_of(block.cast())) {
+                    SUPPLY.purge(1);
+                }
                 block = next;
             }
         }
@@ -552,13 +578,11 @@ fn late_block(class: Class) -> *mut u8 {
     }
 }
 
-/// Frees a block of another thread's page.
+/// Frees a block of another thread's page. True: the page went with it.
 ///
 /// # Safety
 /// As [`Local::free`].
-#[cold]
-#[inline(never)]
-unsafe fn give_back(page: *mut Page, block: *mut u8) {
+unsafe fn give_back(page: *mut Page, block: *mut u8) -> bool {
     let block = block.cast::<Free>();
     // SAFETY: the page has a block in use, so it lives, and its owner with it.
     let shared = unsafe {
@@ -575,7 +599,7 @@ unsafe fn give_back(page: *mut Page, block: *mut u8) {
         let order =
             if cfg!(thenable_plant = "m21_returned_unpublished") { Ordering::Relaxed } else { Ordering::Release };
         match shared.returned.compare_exchange_weak(top, block, order, Ordering::Acquire) {
-            Ok(_) => return,
+            Ok(_) => return false,
             Err(now) => top = now,
         }
     }
@@ -583,11 +607,11 @@ unsafe fn give_back(page: *mut Page, block: *mut u8) {
     unsafe { free_orphan(page) }
 }
 
-/// Counts a block of a page without an owner as freed.
+/// Counts a block of a page without an owner as freed. True: the page went with it.
 ///
 /// # Safety
 /// The block is one of those that were left, and nobody uses it.
-unsafe fn free_orphan(page: *mut Page) {
+unsafe fn free_orphan(page: *mut Page) -> bool {
     // ORDERING: AcqRel twice, as in `Arc`: all that was done with the blocks happens before the page goes.
     // SAFETY: alive by the block; the shared part by the page.
     unsafe {
@@ -599,16 +623,17 @@ unsafe fn free_orphan(page: *mut Page) {
         let before = (*page).left.load(Ordering::Acquire);
         #[cfg(thenable_plant = "m21_orphan_torn")]
         (*page).left.store(before - 1, Ordering::Release);
-        if before == 1 {
-            let shared = (*page).owner.cast_mut();
-            free_page(page);
-            supply::purge(1);
-            (*shared).life.look();
-            if (*shared).left.fetch_sub(1, Ordering::AcqRel) == 1 {
-                (*shared).life.end();
-                drop(Box::from_raw(shared));
-            }
+        if before != 1 {
+            return false;
         }
+        let shared = (*page).owner.cast_mut();
+        free_page(page);
+        (*shared).life.look();
+        if (*shared).left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            (*shared).life.end();
+            drop(Box::from_raw(shared));
+        }
+        true
     }
 }
 

@@ -56,7 +56,7 @@ struct List {
     fed: bool,
 }
 
-// SAFETY: `local` is touched on the owner thread only, everything else is atomic or immutable.
+// SAFETY: `local` is touched on the owner thread only, or by whoever drops the queue; everything else is atomic or immutable.
 unsafe impl Send for JobQueue {}
 // SAFETY: as above.
 unsafe impl Sync for JobQueue {}
@@ -342,6 +342,9 @@ impl JobQueue {
             // SAFETY: popped, so it is ours.
             rest.push(unsafe { entry.written() });
         }
+        // Handles of a closed loop may stay long: its memory goes.
+        // SAFETY: as above, and it is empty.
+        self.local.0.with_mut(|list| unsafe { (*list).jobs = Fifo::new() });
         let oldest_late = rest.len();
         while is_job(top) {
             rest.push(top);

@@ -1,6 +1,7 @@
 //! The outcome slot: what stands in a promise's block before and after it settles.
 
-use super::node::{Claim, Head, Site, free_empty, release_consumer, release_taken};
+use super::headstart;
+use super::node::{Claim, Head, Site, free_empty, release_consumer, release_moved_out, release_taken};
 use super::state::Word;
 use super::type_eq;
 use crate::error::{Fault, Rejection};
@@ -264,10 +265,23 @@ pub(super) unsafe fn take<T, E>(head: *mut Head, and_producer: bool) -> Result<T
 /// Such a promise, of this type.
 #[inline(always)]
 unsafe fn take_whole<T>(head: *mut Head) -> T {
-    // SAFETY: exclusive by contract. The reason's type does not matter for where the value stands.
+    // SAFETY: exclusive by contract.
+    unsafe {
+        let value = read_value::<T>(head);
+        free_empty(head);
+        value
+    }
+}
+
+/// Moves the value out of the slot.
+///
+/// # Safety
+/// A fulfilled promise of this type, and nobody else reads its slot.
+#[inline(always)]
+unsafe fn read_value<T>(head: *mut Head) -> T {
+    // SAFETY: by contract. The reason's type does not matter for where the value stands.
     unsafe {
         let value = (*head).slot_access.with_mut(|_| (&raw const (*slot::<T, ()>(head)).value).read());
-        free_empty(head);
         ManuallyDrop::into_inner(value)
     }
 }
@@ -318,6 +332,27 @@ pub(super) unsafe fn take_unseen<T>(head: *mut Head) -> Option<T> {
     unsafe {
         let whole = (*head).consumer_claim() == Claim::Whole && (*head).state() == Word::FULFILLED;
         whole.then(|| take_whole(head))
+    }
+}
+
+/// The value of a fulfilled promise that the caller is the only consumer of, while its producer is still there: then the share is
+/// used up, and no foreign code runs.
+///
+/// # Safety
+/// As [`take_unseen`].
+#[inline]
+pub(super) unsafe fn take_from_resolver<T>(head: *mut Head) -> Option<T> {
+    // SAFETY: alive by the caller's share. The only consumer of a settled promise reads; its producer does not, and whoever gives it
+    // a hub now leaves the slot alone.
+    unsafe {
+        let is_there = || (*head).consumer_claim() == Claim::Outcome;
+        if !is_there() || (*head).state() != Word::FULFILLED {
+            return None;
+        }
+        headstart::give_to_resolver(is_there);
+        let value = read_value::<T>(head);
+        release_moved_out(head);
+        Some(value)
     }
 }
 

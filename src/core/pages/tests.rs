@@ -129,9 +129,9 @@ mod of_the_thread {
 
     #[test]
     fn a_thread_at_rest_keeps_little() {
-        let blocks: Vec<_> = (0..per_page(64) * (SPARES + 9)).map(|_| block::allocate([0_u64; 8])).collect();
+        let blocks: Vec<_> = (0..per_page(64) * (2 * SPARES + 9)).map(|_| block::allocate([0_u64; 8])).collect();
         let most = isize::try_from(SPARES).unwrap();
-        assert!(living_pages() >= most + 9);
+        assert!(living_pages() >= 2 * most + 9);
         // SAFETY: ours, freed once.
         blocks.into_iter().for_each(|block| unsafe { block::free(block) });
         assert_eq!(living_pages(), most + 1, "the current page, and the spare ones");
@@ -180,10 +180,19 @@ fn empty_pages_are_used_for_other_sizes_and_given_back() {
     unsafe { local.give_page(local.take_page()) };
     assert_eq!(local.given.get(), 5);
     local.tidy();
-    assert_eq!((local.spares.get(), local.given.get()), (0, 0), "all of them are the supply's");
-    fill(3);
+    assert_eq!((local.spares.get(), local.given.get()), (SPARES, 5), "it has not given much");
+    fill(2 * SPARES + 1);
+    assert_eq!((local.spares.get(), local.given.get()), (SPARES, SPARES));
     local.tidy();
-    assert_eq!((local.spares.get(), local.given.get()), (2, 0), "it has given none since");
+    assert_eq!(local.spares.get(), SPARES);
+    fill(2 * SPARES + 2);
+    assert_eq!(local.given.get(), SPARES + 1);
+    local.tidy();
+    assert_eq!(
+        (local.spares.get(), local.given.get()),
+        (0, SPARES),
+        "all of them are the supply's, and some the system's"
+    );
     local.end();
     assert_eq!(living_pages(), 0);
 }

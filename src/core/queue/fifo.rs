@@ -14,10 +14,12 @@ use std::ptr::{self, NonNull};
 
 const PER_CHUNK: usize = block::PAGE_BYTES / size_of::<Entry>() - 1;
 /// From how many jobs on they are fetched ahead: these and what they wait on are half a megabyte at least.
-const MANY: usize = if cfg!(loom) { 1 } else { 4096 };
+const MANY: usize = if cfg!(loom) { 2 } else { 4096 };
 /// How many jobs ahead one is fetched, and how many ahead what it waits on, which is known when the job is there.
 const AHEAD: usize = if cfg!(loom) { 2 } else { 24 };
 const SOURCE_AHEAD: usize = if cfg!(loom) { 1 } else { 6 };
+
+const _: () = assert!(MANY >= AHEAD && AHEAD > SOURCE_AHEAD);
 
 #[repr(C)]
 struct Chunk {
