@@ -1,9 +1,8 @@
 //! The consumer's side: one handle is one pointer, and one consumer share.
 
 use super::cancel::{self, CancelTarget, Canceller};
-use super::headstart;
 use super::hub::{self, Cloners, Name};
-use super::node::{Claim, Head, Site, release_handle};
+use super::node::{Head, Site, release_handle};
 use super::notice::{self, Watch};
 use super::place::PlaceId;
 use super::slot::{self, Look};
@@ -226,11 +225,6 @@ impl<T, E> Handle<T, E> {
             };
             // SAFETY: alive by our share.
             if unsafe { (*head).state().is_settled() } {
-                // SAFETY: as above.
-                let resolver_is_there = || unsafe { (*head).consumer_claim() == Claim::Outcome };
-                if resolver_is_there() {
-                    headstart::give_to_resolver(resolver_is_there);
-                }
                 return Poll::Ready(Some(self.take()));
             }
             // The old waker is ours while foreign code runs; should that panic, it is dropped.

@@ -6,9 +6,12 @@
 use crate::primitive::thread_local_value;
 use std::cell::Cell;
 use std::hint::spin_loop;
+use std::time::{Duration, Instant};
 
 /// About half a microsecond to a whole one. None where a model checker decides who is ahead.
 const SPINS: u32 = if cfg!(any(loom, shuttle, miri)) { 0 } else { 32 };
+/// What a thread gets that resolves what is awaited here: about as long as this one would take to go to sleep and be woken.
+const AHEAD_OF_AWAITS: Duration = Duration::from_micros(6);
 /// After a wait in vain the next so many are left out.
 const LEFT_OUT: u32 = 1024;
 
@@ -24,8 +27,8 @@ pub(super) fn give() {
     }
 }
 
-/// For a thread that has found a promise settled whose resolver is still there. If that goes in the next moment, it is on another
-/// thread, and this one has caught up with it.
+/// For a thread that has found a promise settled, without having waited for it, whose resolver is still there. If that goes in the
+/// next moment, it is on another thread, and this one has caught up with it.
 #[inline(always)]
 pub(super) fn give_to_resolver(is_there: impl Fn() -> bool) {
     if SPINS > 0 {
@@ -43,7 +46,10 @@ fn give_to_other(is_there: impl Fn() -> bool) -> u32 {
     for _ in 0..SPINS {
         spin_loop();
         if !is_there() {
-            give();
+            let start = Instant::now();
+            while start.elapsed() < AHEAD_OF_AWAITS {
+                give();
+            }
             return 0;
         }
     }
@@ -87,21 +93,34 @@ mod tests {
     }
 
     #[test]
-    fn an_await_of_a_settled_promise_waits_for_its_resolver_only() {
+    fn an_await_that_has_not_waited_waits_for_the_resolver_only() {
         let awaits = || {
             let mut context = Context::from_waker(Waker::noop());
-            let (mut handle, producer) = pending::<u64, Rejection>(Location::caller());
+            let pending = || pending::<u64, Rejection>(Location::caller());
+            let (mut handle, producer) = pending();
             assert!(handle.poll(&mut context).is_pending());
-            assert_eq!(LEFT.get(), 0);
             assert!(producer.settle(Ok(1)).is_ok());
-            let mut clone = handle.clone_with(u64::clone, Rejection::clone);
             assert!(handle.poll(&mut context).is_ready());
-            drop(handle);
+            assert_eq!(LEFT.get(), 0, "it was woken before the resolver could go");
+            let (mut handle, producer) = pending();
+            let other = handle.clone_with(u64::clone, Rejection::clone);
+            assert!(producer.settle(Ok(1)).is_ok());
+            assert!(handle.poll(&mut context).is_ready());
             assert_eq!(LEFT.get(), 0, "there was another consumer");
-            assert!(clone.poll(&mut context).is_ready());
+            drop(other);
+            let (mut handle, producer) = pending();
+            assert!(producer.settle(Ok(1)).is_ok());
+            assert!(handle.poll(&mut context).is_ready());
             assert_eq!(LEFT.get(), LEFT_OUT);
             drop(producer);
         };
         assert!(std::thread::spawn(awaits).join().is_ok());
+    }
+
+    #[test]
+    fn a_resolver_that_goes_gets_ahead() {
+        let start = Instant::now();
+        assert_eq!(looks(1), 2);
+        assert!(start.elapsed() >= AHEAD_OF_AWAITS);
     }
 }

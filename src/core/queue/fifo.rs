@@ -73,6 +73,11 @@ impl Fifo {
         self.front.is_none()
     }
 
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn has_memory(&self) -> bool {
+        !self.first_chunk.is_null() || !self.spare.is_null()
+    }
+
     #[inline(always)]
     pub(super) fn push(&mut self, entry: Entry) {
         if self.front.is_none() {

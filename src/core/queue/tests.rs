@@ -178,6 +178,23 @@ fn a_closed_queue_drops_what_it_has_and_what_comes() {
     assert!(here.queue.is_empty() && !here.queue.run_next());
 }
 
+/// A handle of its loop may stay longer than the loop.
+#[test]
+fn a_closed_queue_gives_its_memory_back() {
+    let here = Loop::new();
+    let _current = place::Entered::new(here.queue.clone());
+    let has_memory = || {
+        here.queue.local.0.with(|list| {
+            // SAFETY: on the owner thread.
+            unsafe { (*list).jobs.has_memory() }
+        })
+    };
+    (0..3).for_each(|n| here.post(n));
+    assert!(has_memory());
+    here.queue.close();
+    assert!(!has_memory());
+}
+
 #[test]
 fn a_queue_knows_whether_its_number_was_used() {
     for used in [false, true] {
