@@ -349,8 +349,8 @@ mod tests {
             }
             of(&move |_, _| Resolution::Resolve(words.len() as u64).into())
         }
-        assert!(from_pages::<2>() && from_pages::<10>());
-        assert!(!from_pages::<11>());
+        assert!(from_pages::<2>() && from_pages::<26>());
+        assert!(!from_pages::<27>());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Many reactions, a second consumer, a name, a cancel hook, a cancellation. Its lock is held for a few pointer moves at
 //! a time and never across foreign code.
 
+use super::block;
 use super::companion::{self, BorrowedPart};
 use super::life::Life;
 use super::node::{Head, Kind, Site};
@@ -108,8 +109,8 @@ pub(super) struct Cloners<T, E> {
 }
 
 impl Hub {
-    fn new(closed: bool) -> Box<Self> {
-        Box::new(Self {
+    fn new(closed: bool) -> *mut Self {
+        block::allocate(Self {
             refs: AtomicUsize::new(1),
             state: Mutex::new(HubState {
                 closed,
@@ -244,7 +245,7 @@ pub(super) unsafe fn ensure<'a>(head: *mut Head) -> &'a Hub {
     let mut made: *mut Hub = ptr::null_mut();
     while !now.has_hub() {
         if made.is_null() {
-            made = Box::into_raw(Hub::new(false));
+            made = Hub::new(false);
         }
         {
             // SAFETY: ours until the exchange succeeds.
@@ -268,7 +269,7 @@ pub(super) unsafe fn ensure<'a>(head: *mut Head) -> &'a Hub {
     }
     if !made.is_null() {
         // SAFETY: it was never published.
-        drop(unsafe { Box::from_raw(made) });
+        unsafe { free(made) };
     }
     // SAFETY: the promise keeps it.
     unsafe { &*now.hub() }
@@ -318,13 +319,25 @@ pub(super) unsafe fn release(hub: *mut Hub) {
         let hooks = std::mem::take(&mut this.lock().hooks);
         crate::error::panic::drop_quietly(hooks);
         // SAFETY: that was the last reference.
-        #[cfg(not(loom))]
-        crate::error::panic::drop_quietly(unsafe { Box::from_raw(hub) });
-        // SAFETY: as above.
-        #[cfg(loom)]
-        unsafe {
-            super::life::bury(hub, &this.life);
-        }
+        unsafe { free(hub) };
+    }
+}
+
+/// # Safety
+/// Nobody else knows the hub.
+unsafe fn free(hub: *mut Hub) {
+    #[cfg(loom)]
+    // SAFETY: by contract.
+    unsafe {
+        super::life::bury(hub, &(*hub).life);
+    }
+    // The memory goes first: a fault may hold foreign code.
+    #[cfg(not(loom))]
+    // SAFETY: by contract; moved out, so the block drops nothing.
+    unsafe {
+        let content = hub.read();
+        block::free(hub.cast::<std::mem::ManuallyDrop<Hub>>());
+        crate::error::panic::drop_quietly(content);
     }
 }
 

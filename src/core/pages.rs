@@ -31,7 +31,7 @@ use std::ptr::{self, NonNull};
 /// Sizes are multiples of this.
 const GRAIN: usize = 8;
 /// The largest block, in bytes.
-pub(super) const LARGEST: usize = 128;
+pub(super) const LARGEST: usize = 256;
 const CLASSES: usize = LARGEST / GRAIN + 1;
 /// The size and the alignment of a page.
 pub(super) const PAGE_BYTES: usize = if cfg!(loom) { 512 } else { 64 * 1024 };
@@ -41,7 +41,7 @@ const HEADER_BYTES: usize = if cfg!(loom) { 256 } else { 128 };
 const SPARES: usize = (1 << 20) / PAGE_BYTES;
 
 const _: () = assert!(size_of::<Page>() <= HEADER_BYTES && PAGE_BYTES.is_power_of_two());
-const _: () = assert!(HEADER_BYTES % LINE_BYTES == 0);
+const _: () = assert!(HEADER_BYTES % LINE_BYTES == 0 && LINE_BYTES % (2 * GRAIN) == 0);
 
 /// The size of a cache line.
 const LINE_BYTES: usize = 64;
@@ -55,7 +55,9 @@ impl Class {
     /// None: blocks of this type do not come from pages.
     #[inline(always)]
     pub(super) const fn of<B>() -> Option<Self> {
-        let fits = size_of::<B>() > 0 && size_of::<B>() <= LARGEST && align_of::<B>() <= GRAIN;
+        // What is aligned to two grains has a size that is a multiple of that, and so has each place of such a page.
+        let is_aligned = align_of::<B>() <= 2 * GRAIN;
+        let fits = size_of::<B>() > 0 && size_of::<B>() <= LARGEST && is_aligned;
         let grains = size_of::<B>().div_ceil(GRAIN);
         let is_nearly_a_line = (grains + 1) * GRAIN == LINE_BYTES;
         if fits { Some(Self(grains + is_nearly_a_line as usize)) } else { None }

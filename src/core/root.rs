@@ -308,6 +308,10 @@ impl<T, E> Producer<T, E> {
             if state.closed || self.head().state().is_settled() {
                 Some(hook)
             } else {
+                if state.hooks.is_empty() {
+                    // There will be no other one, mostly.
+                    state.hooks.reserve_exact(1);
+                }
                 state.hooks.push(hook);
                 None
             }
@@ -391,7 +395,7 @@ mod tests {
     fn small_promises_come_from_pages() {
         let small = [Table::<u64, Rejection>::PENDING, Table::<u64, u64>::SETTLED];
         assert!(small.iter().all(|table| table.from_pages));
-        let large = Table::<[u64; 16], Rejection>::PENDING;
+        let large = Table::<[u64; 32], Rejection>::PENDING;
         assert!(!large.from_pages);
     }
 
