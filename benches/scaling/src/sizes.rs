@@ -82,10 +82,12 @@ async fn chain(count: u64) -> Outcome {
     promise.await
 }
 
+type Ends = (Vec<Promise<u64>>, Vec<Resolver<u64>>);
+
 async fn settle(count: u64) -> Outcome {
     thread_local! {
         // Kept from run to run: new memory for them would be a quarter of what is measured, and not the library's.
-        static KEPT: Cell<(Vec<Promise<u64>>, Vec<Resolver<u64>>)> = const { Cell::new((Vec::new(), Vec::new())) };
+        static KEPT: Cell<Ends> = const { Cell::new((Vec::new(), Vec::new())) };
     }
     let mut kept = KEPT.take();
     kept.extend((0..count).map(|_| Promise::with_resolvers()));
