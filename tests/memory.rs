@@ -69,7 +69,7 @@ fn memory_is_given_back() {
     sleep(&event_loop);
     assert_left(KEPT_BYTES, "many promises, on a loop that has slept");
 
-    // One of a thousand stays, and with it one page in most places; their memory is the system's all the same.
+    // One of each 32,749 stays, and with it a page of most segments; what is free around it is the system's all the same.
     let mut all = promises(3_000_000);
     let kept: Vec<_> = all.drain(..).enumerate().filter(|(n, _)| n % 32_749 == 0).map(|(_, promise)| promise).collect();
     drop(all);

@@ -4,7 +4,7 @@
 //! own block is the reaction for both; a root promise, which is no reaction, gets an [`Adopter`].
 //!
 //! A fulfilled promise that nobody else knows is not followed at all: its value goes at once where it would go two jobs
-//! later, and waits there as long ([`Mode::HoldValue2`]).
+//! later, and waits there as long ([`Entry::held`](super::queue::Entry::held)).
 //!
 //! When X starts to follow I, and all that anyone knows of X is that Y follows it, Y follows I from now on and X is
 //! freed: a chain of adoptions holds one waiting block however long it grows. JavaScript would take one job per promise of

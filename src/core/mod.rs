@@ -53,8 +53,8 @@
 //!    reaction's place only.
 //! 5. **Unshared promises.** Without a hub a promise has at most one consumer. So when a derived promise settles and finds a
 //!    reaction, that reaction has the only consumer share; the producer gives it its own share too (the queue's entry may say so
-//!    until its turn comes) and touches the promise no more, and the reaction frees it without counting. A `then` link costs two read-modify-writes, link and settle; or
-//!    none, by rule 10.
+//!    until its turn comes) and touches the promise no more, and the reaction frees it without counting. A `then` link costs
+//!    two read-modify-writes, link and settle; or none, by rule 10.
 //! 6. **Order.** Reactions of one promise are delivered in registration order even while others register: with a second
 //!    consumer or reaction there is a hub, and the settler enqueues under its lock what stands in it, so that a later
 //!    registration, which enqueues by itself, finds the earlier ones already in their queues. Without a hub there is nobody to

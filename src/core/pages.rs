@@ -252,7 +252,7 @@ pub(super) struct Local {
     full: Cell<*mut Page>,
     spare: Cell<*mut Page>,
     spares: Cell<usize>,
-    /// Pages that it has given to the supply since it tidied, less those that it has got from there.
+    /// Pages that it has given to the supply, less those that it has got from there, and those that went to the system since.
     given: Cell<usize>,
 }
 

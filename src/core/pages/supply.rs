@@ -6,7 +6,7 @@
 //! pages to ask for, all of them are.
 //!
 //! A free page is *dirty* until its memory goes back to the system. Dirty ones are used again first, and among them those of the
-//! lowest segment, so that others become free as a whole. What goes back, by [`purge`], are first segments that are free
+//! lowest segment, so that others become free as a whole. What goes back, by [`purge`](Supply::purge), are first segments that are free
 //! as a whole, then the dirty pages of others, then single pages. A thread asks for that before it sleeps and when it ends, for
 //! as many pages as it has given; and it is done when there are more dirty pages than [`MOST_DIRTY`] and than pages in use. (Of
 //! a huge page that goes back in part, the kernel frees that part when memory gets short, and counts it as free before.)
